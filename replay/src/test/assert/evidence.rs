@@ -32,6 +32,20 @@ struct Subject {
     furthest: Option<Furthest>,
 }
 
+/// Why the beginning of an attempt is remembered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Followed {
+    is_timed: bool,
+    is_unwanted: bool,
+}
+
+impl Followed {
+    const fn add(&mut self, subject: &Subject) {
+        self.is_timed |= subject.is_timed;
+        self.is_unwanted |= subject.is_unwanted;
+    }
+}
+
 /// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
 #[derive(Debug, Default)]
 struct Attempts(HashMap<(IpAddr, DoorId), Moment, RandomState>);
@@ -65,6 +79,8 @@ pub(super) struct Evidence {
     of_commands: Vec<usize>,
     of_admissions: Networks,
     comers: Comers,
+    /// Of each place among the comers, whose attempts are followed at all doors.
+    followed: Vec<Followed>,
     /// The first knocks of attempts whose time is limited.
     timed: Attempts,
     /// Those of attempts at doors that must not open.
@@ -99,10 +115,11 @@ impl Evidence {
         let mut evidence = Self {
             rules,
             of_subject: std::iter::repeat_with(Subject::default).take(subjects.len()).collect(),
+            comers: Comers::new(subjects.places()),
+            followed: vec![Followed::default(); subjects.places()],
             subjects,
             of_commands: Vec::new(),
             of_admissions: Networks::new(admissions),
-            comers: Comers::new(which().map(|which| which.whom)),
             cases: Vec::new(),
             let_in: HashMap::new(),
             timed: Attempts::default(),
@@ -118,7 +135,17 @@ impl Evidence {
         for (place, claim) in claims.into_iter().enumerate() {
             evidence.add(place, claim);
         }
+        evidence.follow();
         evidence
+    }
+
+    /// Finds out whose attempts are followed at all doors.
+    fn follow(&mut self) {
+        let Self { subjects, of_subject, followed, .. } = self;
+        for (place, followed) in followed.iter_mut().enumerate() {
+            let about = subjects.of_all_doors(place).filter_map(|number| of_subject.get(number));
+            about.for_each(|subject| followed.add(subject));
+        }
     }
 
     fn add(&mut self, place: usize, claim: &Claim) {
@@ -142,7 +169,7 @@ impl Evidence {
 
     /// Returns which packets came from those whom an assertion is about.
     pub(super) fn packets(&self, whom: Whom) -> Packets {
-        self.comers.packets(whom)
+        self.subjects.packets(whom, &self.comers)
     }
 
     /// Returns how far an attempt came; not known by the rules of knock, where an observer knows more.
@@ -158,7 +185,8 @@ impl Evidence {
 
     /// Takes a packet that could be read.
     pub(super) fn packet(&mut self, id: PacketId, packet: &Packet) {
-        self.comers.packet(id, packet);
+        let place = self.subjects.comes(packet.source);
+        self.comers.packet(place, id, packet);
     }
 
     /// Takes something that happens.
@@ -210,16 +238,15 @@ impl Evidence {
 
     /// An attempt begins, which may have to do with several assertions.
     fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
-        let (mut is_timed, mut is_unwanted) = (false, false);
-        for number in self.subjects.of(client, door) {
-            let Some(subject) = self.of_subject.get(number) else { continue };
-            is_timed |= subject.is_timed;
-            is_unwanted |= subject.is_unwanted;
+        let Self { subjects, of_subject, followed, .. } = self;
+        let mut followed = followed.get(subjects.place(client)).copied().unwrap_or_default();
+        for number in subjects.of_door(client, door) {
+            of_subject.get(number).into_iter().for_each(|subject| followed.add(subject));
         }
-        if is_timed {
+        if followed.is_timed {
             self.timed.begin(client, door, moment);
         }
-        if is_unwanted {
+        if followed.is_unwanted {
             self.unwanted.begin(client, door, moment);
         }
     }

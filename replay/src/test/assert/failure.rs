@@ -15,6 +15,7 @@ use super::claim::{Claim, Count, Meant, Which};
 use super::evidence::{Evidence, FOLLOWED};
 use super::facts::{Closing, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
+use super::subjects::First;
 use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
 use crate::output::time::nanos;
 
@@ -121,7 +122,7 @@ impl Findings<'_> {
             Whom::Network(_) => format!(" of {}", which.whom),
         };
         let came = self.evidence.packets(which.whom);
-        let Some((id, knock)) = came.first else {
+        let Some(First { id, knock, .. }) = came.first else {
             let label = format!("no packet{of} came");
             return Wording::new(message, label).help("check the address, and the captures");
         };

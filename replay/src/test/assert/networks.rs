@@ -11,94 +11,153 @@ use crate::explain::Whom;
 /// Of two networks that share an address, one is a part of the other. So those that contain an address
 /// are one of them and all that this one is a part of: 33 for IPv4 and 129 for IPv6 at most, however many
 /// there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Networks {
-    of_everybody: Vec<usize>,
-    /// By first address, and the larger before the smaller of those that begin together.
+    /// Everybody, and the networks by first address, the larger before the smaller of those that begin
+    /// together.
     list: Vec<Filed>,
-    /// The first addresses of those for IPv4, which come first in the list: close together in memory, because
-    /// every packet is looked for among them.
-    begin_4: Vec<u32>,
-    /// Those of the rest.
-    begin_6: Vec<u128>,
+    of_ipv4: Spans<u32>,
+    of_ipv6: Spans<u128>,
 }
 
-/// A network with what is filed under it.
+/// A network, or everybody, with what is filed under it.
 #[derive(Debug)]
 struct Filed {
-    network: IpNet,
+    network: Option<IpNet>,
     numbers: Vec<usize>,
-    /// The place of the smallest network that this one is a part of.
+    /// The place of the smallest that this one is a part of.
     part_of: Option<usize>,
 }
 
+/// The place of everybody in the list.
+const EVERYBODY: usize = 0;
+
 impl Networks {
     pub(super) fn new(all: impl IntoIterator<Item = (Whom, usize)>) -> Self {
-        let mut networks = Self::default();
-        let mut filed = Vec::new();
+        let (mut of_everybody, mut filed) = (Vec::new(), Vec::new());
         for (whom, number) in all {
             match whom {
-                Whom::All => networks.of_everybody.push(number),
+                Whom::All => of_everybody.push(number),
                 Whom::Network(network) => filed.push((network.trunc(), number)),
             }
         }
         filed.sort_by_key(|(network, _)| (network.addr(), network.prefix_len()));
+        let everybody = Filed { network: None, numbers: of_everybody, part_of: None };
+        let (of_ipv4, of_ipv6) = (Spans::default(), Spans::default());
+        let mut networks = Self { list: vec![everybody], of_ipv4, of_ipv6 };
+        let mut smallest = EVERYBODY;
         for (network, number) in filed {
-            networks.file(network, number);
+            smallest = networks.leave(smallest, |left| !left.contains(&network));
+            smallest = networks.file(network, number, smallest);
         }
+        networks.leave(smallest, |_| true);
         networks
     }
 
-    /// Files a number under a network that belongs at the end of the list.
-    fn file(&mut self, network: IpNet, number: usize) {
-        if let Some(last) = self.list.last_mut().filter(|last| last.network == network) {
+    /// Files a number under a network that belongs at the end of the list, and returns its place.
+    fn file(&mut self, network: IpNet, number: usize, part_of: usize) -> usize {
+        if let Some(last) = self.list.last_mut().filter(|last| last.network == Some(network)) {
             last.numbers.push(number);
-            return;
+            return part_of;
         }
-        let last = self.list.len().checked_sub(1);
-        let part_of = self.smallest(last, |larger| larger.contains(&network));
+        let place = self.list.len();
+        let (numbers, part_of) = (vec![number], Some(part_of));
+        self.list.push(Filed { network: Some(network), numbers, part_of });
         match network.addr() {
-            IpAddr::V4(begin) => self.begin_4.push(begin.to_bits()),
-            IpAddr::V6(begin) => self.begin_6.push(begin.to_bits()),
+            IpAddr::V4(first) => self.of_ipv4.begin(first.to_bits(), place),
+            IpAddr::V6(first) => self.of_ipv6.begin(first.to_bits(), place),
         }
-        self.list.push(Filed { network, numbers: vec![number], part_of });
+        place
     }
 
-    /// Returns the place of the first network that fits, of one and those that it is a part of.
-    fn smallest(&self, from: Option<usize>, fits: impl Fn(&IpNet) -> bool) -> Option<usize> {
-        let part_of = |&place: &usize| self.list.get(place).and_then(|filed| filed.part_of);
-        let mut places = std::iter::successors(from, part_of);
-        places.find(|&place| self.list.get(place).is_some_and(|filed| fits(&filed.network)))
-    }
-
-    /// Returns how many networks of the list begin at an address or before it.
-    fn begun_at(&self, client: IpAddr) -> usize {
-        let Self { begin_4, begin_6, .. } = self;
-        match client {
-            IpAddr::V4(client) => begin_4.partition_point(|begin| *begin <= client.to_bits()),
-            IpAddr::V6(client) => {
-                let of_ipv6 = begin_6.partition_point(|begin| *begin <= client.to_bits());
-                begin_4.len().saturating_add(of_ipv6)
+    /// Goes on behind a network, and behind each that it is a part of, up to one that is not left. Returns the
+    /// place of that one.
+    fn leave(&mut self, mut smallest: usize, is_left: impl Fn(&IpNet) -> bool) -> usize {
+        while let Some(Filed { network: Some(network), part_of: Some(part_of), .. }) =
+            self.list.get(smallest)
+            && is_left(network)
+        {
+            smallest = *part_of;
+            match network.broadcast() {
+                IpAddr::V4(last) => {
+                    if let Some(behind) = last.to_bits().checked_add(1) {
+                        self.of_ipv4.begin(behind, smallest);
+                    }
+                }
+                IpAddr::V6(last) => {
+                    if let Some(behind) = last.to_bits().checked_add(1) {
+                        self.of_ipv6.begin(behind, smallest);
+                    }
+                }
             }
         }
+        smallest
+    }
+
+    /// Returns how many places there are.
+    pub(super) const fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Returns whether nothing is filed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.iter().all(|filed| filed.numbers.is_empty())
+    }
+
+    /// Returns the place of the smallest network of a client; that of everybody if it is in none.
+    pub(super) fn place(&self, client: IpAddr) -> usize {
+        match client {
+            IpAddr::V4(client) => self.of_ipv4.of(client.to_bits()),
+            IpAddr::V6(client) => self.of_ipv6.of(client.to_bits()),
+        }
+    }
+
+    /// Returns what is filed under the network of a place, under those that it is a part of, and under
+    /// everybody.
+    pub(super) fn at(&self, place: usize) -> impl Iterator<Item = usize> {
+        let filed = |place: usize| self.list.get(place);
+        let containing =
+            std::iter::successors(filed(place), move |smaller| smaller.part_of.and_then(filed));
+        containing.flat_map(|filed| &filed.numbers).copied()
     }
 
     /// Returns what is filed under everybody and under the networks of a client.
     pub(super) fn of(&self, client: IpAddr) -> impl Iterator<Item = usize> {
-        // A network that contains the client begins no later, and so does each of its parts before.
-        let behind = self.begun_at(client);
-        let smallest = self.smallest(behind.checked_sub(1), |network| network.contains(&client));
-        let filed = |place: usize| self.list.get(place);
-        let containing = std::iter::successors(smallest.and_then(filed), move |smaller| {
-            smaller.part_of.and_then(filed)
-        });
-        let of_networks = containing.flat_map(|filed| &filed.numbers);
-        self.of_everybody.iter().chain(of_networks).copied()
+        self.at(self.place(client))
+    }
+}
+
+/// The addresses of IPv4 or of IPv6 in spans: those of one are in the same networks. Those before the first are
+/// in none.
+#[derive(Debug, Default)]
+struct Spans<A> {
+    /// The first addresses in order: close together in memory, because every packet is looked for among them.
+    begin: Vec<A>,
+    /// The place of the smallest network of each.
+    smallest: Vec<usize>,
+}
+
+impl<A: Copy + Ord> Spans<A> {
+    /// Begins a span behind the last, or in the place of the last if that begins at the same address.
+    fn begin(&mut self, first: A, smallest: usize) {
+        if self.begin.last() == Some(&first) {
+            self.smallest.pop();
+        } else {
+            self.begin.push(first);
+        }
+        self.smallest.push(smallest);
+    }
+
+    /// Returns the place of the smallest network that contains an address.
+    fn of(&self, address: A) -> usize {
+        let begun = self.begin.partition_point(|first| *first <= address);
+        let last = begun.checked_sub(1).and_then(|last| self.smallest.get(last));
+        last.copied().unwrap_or(EVERYBODY)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use proptest::prelude::*;
@@ -106,7 +165,7 @@ mod tests {
     use super::*;
 
     /// Addresses that differ in a few bits, so that many networks contain them.
-    fn address() -> impl Strategy<Value = IpAddr> {
+    pub(in super::super) fn address() -> impl Strategy<Value = IpAddr> {
         let bits = prop::sample::select(vec![0_u32, 1, 2, 0x80, 0x100, 0x8000_0000, u32::MAX]);
         (any::<bool>(), bits.clone(), bits).prop_map(|(is_ipv6, one, two)| {
             if is_ipv6 {
@@ -117,7 +176,7 @@ mod tests {
         })
     }
 
-    fn whom() -> impl Strategy<Value = Whom> {
+    pub(in super::super) fn whom() -> impl Strategy<Value = Whom> {
         let network = (address(), 0..=128_u8).prop_map(|(address, length)| {
             let length = if address.is_ipv4() { length % 33 } else { length };
             Whom::Network(IpNet::new_assert(address, length).trunc())

@@ -1,5 +1,6 @@
 //! Whom and what assertions are about, each once: a flood costs the same for one assertion and for many.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -12,23 +13,34 @@ use crate::explain::Whom;
 use crate::session::names::PacketId;
 
 /// The doors and clients that assertions are about, by number.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Subjects {
     numbers: HashMap<Which, usize>,
     /// Those about each door, by [`DoorId::index`].
     of_door: Vec<Networks>,
-    /// Those about all doors.
-    of_any: Networks,
+    /// All of whom assertions are, by number.
+    whom: HashMap<Whom, usize>,
+    comers: Networks,
+    /// The number of that about all doors, of each of those.
+    of_all_doors: Vec<Option<usize>>,
+    /// Who came last, and the place among the comers: most of what happens is about the same client.
+    last: Option<(IpAddr, usize)>,
 }
 
 impl Subjects {
     pub(super) fn new<'a>(all: impl IntoIterator<Item = &'a Which>, doors: &Doors) -> Self {
         let (list, numbers) = numbered(all.into_iter().cloned());
+        let (comers, whom) = numbered(list.iter().map(|which| which.whom));
         let mut of_door = vec![Vec::new(); doors.len()];
-        let mut of_any = Vec::new();
+        let mut of_all_doors = vec![None; comers.len()];
         for (number, which) in list.iter().enumerate() {
             match &which.doors {
-                Meant::Any => of_any.push((which.whom, number)),
+                Meant::Any => {
+                    let place = whom.get(&which.whom);
+                    if let Some(of_all) = place.and_then(|&at| of_all_doors.get_mut(at)) {
+                        *of_all = Some(number);
+                    }
+                }
                 Meant::Named(_, named) => {
                     for door in named {
                         if let Some(of_door) = of_door.get_mut(door.index()) {
@@ -39,7 +51,8 @@ impl Subjects {
             }
         }
         let of_door = of_door.into_iter().map(Networks::new).collect();
-        Self { numbers, of_door, of_any: Networks::new(of_any) }
+        let comers = Networks::new(comers.into_iter().zip(0..));
+        Self { numbers, of_door, whom, comers, of_all_doors, last: None }
     }
 
     /// Returns how many there are.
@@ -52,50 +65,108 @@ impl Subjects {
         self.numbers.get(which).copied()
     }
 
+    /// A client comes: returns its place among the comers.
+    pub(super) fn comes(&mut self, client: IpAddr) -> usize {
+        let place = self.comers.place(client);
+        self.last = Some((client, place));
+        place
+    }
+
+    /// Returns the place of a client among the comers.
+    pub(super) fn place(&self, client: IpAddr) -> usize {
+        match self.last {
+            Some((last, place)) if last == client => place,
+            _ => self.comers.place(client),
+        }
+    }
+
+    /// Returns how many places there are among the comers.
+    pub(super) const fn places(&self) -> usize {
+        self.comers.len()
+    }
+
+    /// Returns the numbers of those about all doors that the clients of a place belong to.
+    pub(super) fn of_all_doors(&self, place: usize) -> impl Iterator<Item = usize> {
+        let number = |whom: usize| self.of_all_doors.get(whom).copied().flatten();
+        self.comers.at(place).filter_map(number)
+    }
+
+    /// Returns the numbers of those about a door by its name that a client belongs to.
+    pub(super) fn of_door(&self, client: IpAddr, door: DoorId) -> impl Iterator<Item = usize> {
+        let of_door = self.of_door.get(door.index()).filter(|networks| !networks.is_empty());
+        of_door.map(|networks| networks.of(client)).into_iter().flatten()
+    }
+
     /// Returns the numbers of those that a client at a door belongs to.
     pub(super) fn of(&self, client: IpAddr, door: DoorId) -> impl Iterator<Item = usize> {
-        let of_door = self.of_door.get(door.index()).map(|networks| networks.of(client));
-        of_door.into_iter().flatten().chain(self.of_any.of(client))
+        self.of_door(client, door).chain(self.of_all_doors(self.place(client)))
+    }
+
+    /// Adds up what came from those whom an assertion is about, of what came from each place.
+    pub(super) fn packets(&self, whom: Whom, packets: &Comers) -> Packets {
+        let sum = || {
+            let mut sum = vec![Packets::default(); self.whom.len()];
+            for (place, packets) in packets.of_place.iter().enumerate() {
+                for whom in self.comers.at(place) {
+                    sum.get_mut(whom).into_iter().for_each(|sum| sum.add(packets));
+                }
+            }
+            sum
+        };
+        let place = self.whom.get(&whom);
+        place.and_then(|&at| packets.of_whom.get_or_init(sum).get(at)).copied().unwrap_or_default()
     }
 }
 
-/// The packets of those whom assertions are about.
+/// The packets that came.
 #[derive(Debug, Default)]
 pub(super) struct Comers {
-    numbers: HashMap<Whom, usize>,
-    networks: Networks,
-    packets: Vec<Packets>,
+    /// How many came.
+    count: u64,
+    /// Those of each place, but not those of the smaller networks in it.
+    of_place: Vec<Packets>,
+    /// Those of whom assertions are about, added up when all have come.
+    of_whom: OnceCell<Vec<Packets>>,
 }
 
 /// How many packets came, and the first of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Packets {
     pub(super) count: u64,
-    pub(super) first: Option<(PacketId, Knock)>,
+    pub(super) first: Option<First>,
+}
+
+/// The first packet that came from somebody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct First {
+    /// How many had come from others.
+    before: u64,
+    pub(super) id: PacketId,
+    pub(super) knock: Knock,
+}
+
+impl Packets {
+    /// Adds those of others.
+    fn add(&mut self, others: &Self) {
+        self.count = self.count.saturating_add(others.count);
+        let both = self.first.into_iter().chain(others.first);
+        self.first = both.min_by_key(|first| first.before);
+    }
 }
 
 impl Comers {
-    pub(super) fn new(all: impl IntoIterator<Item = Whom>) -> Self {
-        let (list, numbers) = numbered(all);
-        let packets = vec![Packets::default(); list.len()];
-        let networks = Networks::new(list.into_iter().zip(0..));
-        Self { numbers, networks, packets }
+    pub(super) fn new(places: usize) -> Self {
+        Self { of_place: vec![Packets::default(); places], ..Self::default() }
     }
 
-    /// Takes a packet that could be read.
-    pub(super) fn packet(&mut self, id: PacketId, packet: &Packet) {
-        let Self { networks, packets, .. } = self;
-        for number in networks.of(packet.source) {
-            let Some(packets) = packets.get_mut(number) else { continue };
-            packets.count = packets.count.saturating_add(1);
-            packets.first.get_or_insert((id, packet.knock()));
-        }
-    }
-
-    /// Returns which packets came.
-    pub(super) fn packets(&self, whom: Whom) -> Packets {
-        let number = self.numbers.get(&whom);
-        number.and_then(|&number| self.packets.get(number)).copied().unwrap_or_default()
+    /// Takes a packet that could be read, from a client of a place.
+    pub(super) fn packet(&mut self, place: usize, id: PacketId, packet: &Packet) {
+        let Self { count, of_place, .. } = self;
+        let before = *count;
+        *count = count.saturating_add(1);
+        let Some(packets) = of_place.get_mut(place) else { return };
+        packets.count = packets.count.saturating_add(1);
+        packets.first.get_or_insert_with(|| First { before, id, knock: packet.knock() });
     }
 }
 
@@ -109,4 +180,46 @@ fn numbered<T: Clone + Eq + Hash>(all: impl IntoIterator<Item = T>) -> (Vec<T>, 
         }
     }
     (list, numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_engine::{Port, Transport};
+    use proptest::prelude::*;
+
+    use super::super::networks::tests::{address, whom};
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn packets_of_a_network_are_those_of_all_its_parts(
+            all in prop::collection::vec(whom(), 0..50),
+            clients in prop::collection::vec(address(), 0..50),
+        ) {
+            let all = all.into_iter().map(|whom| Which { doors: Meant::Any, whom });
+            let all: Vec<Which> = all.collect();
+            let mut subjects = Subjects::new(&all, &Doors::new(Vec::new()).unwrap());
+            let mut comers = Comers::new(subjects.places());
+            // The first that comes is not the one with the least number: captures are merged by time.
+            let numbered = || clients.iter().copied().zip((0_u64..1000).rev());
+            for (source, number) in numbered() {
+                let place = subjects.comes(source);
+                let packet = Packet {
+                    source,
+                    destination: source,
+                    source_port: Port(9),
+                    destination_port: Port(9),
+                    transport: Transport::Udp,
+                };
+                comers.packet(place, PacketId { capture: 0, number }, &packet);
+            }
+            for Which { whom, .. } in &all {
+                let came = subjects.packets(*whom, &comers);
+                let expected = || numbered().filter(|(client, _)| whom.contains(*client));
+                prop_assert_eq!(came.count, u64::try_from(expected().count()).unwrap());
+                let first = came.first.map(|first| first.id.number);
+                prop_assert_eq!(first, expected().next().map(|(_, number)| number));
+            }
+        }
+    }
 }
