@@ -145,14 +145,15 @@ fn an_ordinary_user_runs_without_the_default_pid_file_and_is_refused_a_named_one
     let user = "setpriv --reuid=1000 --regid=1000 --clear-groups --inh-caps=+net_raw \
                 --ambient-caps=+net_raw DIR/knockd -d -i lo -c DIR/knockd.conf";
     let outcome = machine.run(user);
-    let warning = "knockd: warning: cannot write the pid file /var/run/knockd.pid: Permission denied; \
-                   knockd runs without one\n";
+    let warning = "knockd: warning: cannot write the pid file /var/run/knockd.pid: permission denied; \
+                   name a place where you may write, or run as another user; knockd runs without one\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), warning));
     machine.knock(&[7001]);
     machine.wait_for_lines("opened", 1);
     end(&machine);
     let refused = machine.run(&format!("{user} -p /run/named.pid"));
-    let error = "knockd: error: cannot write the pid file /run/named.pid: Permission denied\n";
+    let error = "knockd: error: cannot write the pid file /run/named.pid: permission denied; \
+                 name a place where you may write, or run as another user\n";
     assert_eq!((refused.status, refused.stderr.as_str()), (Some(1), error));
 }
 
