@@ -34,13 +34,13 @@ pub(super) struct PagesAhead {
 
 impl PagesAhead {
     /// Begins with what is ahead of a position in `map`, which is that of `file`. Returns `None` where there is only
-    /// one processor.
+    /// one processor, or no thread to be had: reading maps all by itself.
     pub(super) fn begin(map: &Arc<Mmap>, file: &File, position: usize) -> Option<Self> {
         thread::available_parallelism().ok().filter(|processors| processors.get() > 1)?;
         let position = Arc::new(AtomicUsize::new(position));
         let (map, file, shared) = (Arc::clone(map), file.try_clone().ok()?, Arc::clone(&position));
-        let thread = thread::spawn(move || follow(&map, &file, &shared)).thread().clone();
-        Some(Self { position, thread })
+        let thread = thread::Builder::new().spawn(move || follow(&map, &file, &shared)).ok()?;
+        Some(Self { position, thread: thread.thread().clone() })
     }
 
     /// Goes on with another position. Nothing before it is read any more.
