@@ -1,5 +1,7 @@
 //! A list that grows without moving what is in it.
 
+use crate::session::huge_pages::LARGE;
+
 /// A list of which there may be hundreds of thousands of entries. A `Vec` would copy them all again and again, and
 /// need fresh memory for each copy.
 #[derive(Clone, Debug)]
@@ -12,17 +14,27 @@ impl<T> Default for Chunked<T> {
 }
 
 impl<T> Chunked<T> {
-    /// How many entries a chunk has. The first grows as it is needed.
-    const CHUNK: usize = 4096;
+    /// How many entries the first chunk has at most. It grows as it is needed.
+    const FIRST: usize = 4096;
+    /// How many entries each other chunk has: it is in huge pages, as memory in pages of 4 KiB takes several times as
+    /// long to fetch.
+    const CHUNK: usize = chunk(size_of::<T>());
 
     pub(crate) fn len(&self) -> usize {
-        let last = self.0.last().map_or(0, Vec::len);
-        self.0.len().saturating_sub(1).saturating_mul(Self::CHUNK).saturating_add(last)
+        match self.0.as_slice() {
+            [] => 0,
+            [first] => first.len(),
+            [_, full @ .., last] => {
+                let full = full.len().saturating_mul(Self::CHUNK);
+                full.saturating_add(Self::FIRST).saturating_add(last.len())
+            }
+        }
     }
 
     pub(crate) fn push(&mut self, one: T) {
+        let most = if self.0.len() > 1 { Self::CHUNK } else { Self::FIRST };
         match self.0.last_mut() {
-            Some(last) if last.len() < Self::CHUNK => last.push(one),
+            Some(last) if last.len() < most => last.push(one),
             Some(_) => {
                 let mut chunk = Vec::with_capacity(Self::CHUNK);
                 chunk.push(one);
@@ -33,11 +45,21 @@ impl<T> Chunked<T> {
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
-        self.0.get(place / Self::CHUNK)?.get(place % Self::CHUNK)
+        let (chunk, place) = Self::split(place);
+        self.0.get(chunk)?.get(place)
     }
 
     pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
-        self.0.get_mut(place / Self::CHUNK)?.get_mut(place % Self::CHUNK)
+        let (chunk, place) = Self::split(place);
+        self.0.get_mut(chunk)?.get_mut(place)
+    }
+
+    /// Returns in which chunk a place is, and where in that.
+    const fn split(place: usize) -> (usize, usize) {
+        match place.checked_sub(Self::FIRST) {
+            None => (0, place),
+            Some(place) => ((place / Self::CHUNK).saturating_add(1), place % Self::CHUNK),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -45,26 +67,46 @@ impl<T> Chunked<T> {
     }
 }
 
+/// Returns how many entries of a size make a block that the allocator puts into huge pages: a power of two.
+const fn chunk(size: usize) -> usize {
+    match LARGE.checked_div(size) {
+        Some(entries) => entries.next_power_of_two(),
+        None => LARGE,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// An entry that is large, so that few make a chunk.
+    type Large = [usize; 100];
+
     #[test]
     fn entries_are_where_they_were_pushed() {
         let mut list = Chunked::default();
-        let many = 2 * Chunked::<usize>::CHUNK + 3;
+        let (first, chunk) = (Chunked::<Large>::FIRST, Chunked::<Large>::CHUNK);
+        let many = first + 2 * chunk + 3;
         for number in 0..many {
             assert_eq!(list.len(), number);
-            list.push(number);
+            list.push([number; 100]);
         }
         assert_eq!(list.len(), many);
-        assert!(list.iter().copied().eq(0..many));
-        for place in [0, Chunked::<usize>::CHUNK - 1, Chunked::<usize>::CHUNK, many - 1] {
-            assert_eq!(list.get(place), Some(&place));
-            *list.get_mut(place).unwrap() += 1;
-            assert_eq!(list.get(place), Some(&(place + 1)));
+        assert!(list.iter().map(|one| one[0]).eq(0..many));
+        for place in [0, first - 1, first, first + chunk - 1, first + chunk, many - 1] {
+            assert_eq!(list.get(place).unwrap()[0], place);
+            list.get_mut(place).unwrap()[0] += 1;
+            assert_eq!(list.get(place).unwrap()[0], place + 1);
         }
         assert_eq!(list.get(many), None);
         assert_eq!(list.get_mut(many), None);
+    }
+
+    #[test]
+    fn every_chunk_but_the_first_is_in_huge_pages_and_not_much_larger() {
+        for size in [1, 16, 56, 280, 1000, 5000] {
+            let bytes = chunk(size) * size;
+            assert!((LARGE..2 * LARGE).contains(&bytes), "{size}: {bytes}");
+        }
     }
 }

@@ -16,7 +16,7 @@ pub struct HugePages;
 /// The size of a huge page.
 const PAGE: usize = 2 * 1024 * 1024;
 /// From what size on a block is worth it.
-const LARGE: usize = 2 * PAGE;
+pub(crate) const LARGE: usize = 2 * PAGE;
 
 /// Returns how a block is made: the same for its whole life.
 fn block_layout(asked: Layout) -> Layout {
