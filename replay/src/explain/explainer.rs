@@ -1,7 +1,6 @@
 //! An engine and its observer.
 
 use std::convert::Infallible;
-use std::mem;
 use std::net::IpAddr;
 
 use knock_compat::{Sight, Undecodable};
@@ -112,12 +111,13 @@ impl Explainer {
         listening: Listening,
         tell: &mut dyn FnMut(&Explanation),
     ) {
-        self.step(Incoming { at, what: What::Addresses(listening) }, |_| {}, tell);
+        let incoming = Incoming { at, what: What::Addresses(listening) };
+        self.step(&incoming, |_| {}, &mut |_, one| tell(one));
     }
 
     /// Lets time run on until nothing is due.
     pub fn finish(&mut self, tell: &mut dyn FnMut(&Explanation)) {
-        self.step(Incoming::time(Timestamp::MAX), |_| {}, tell);
+        self.step(&Incoming::time(Timestamp::MAX), |_| {}, &mut |_, one| tell(one));
     }
 
     /// Takes a frame.
@@ -138,7 +138,7 @@ impl Explainer {
             What::Unreadable { why, .. } => Err(*why),
             What::Packet { .. } | What::Addresses(_) | What::Time => Ok(()),
         };
-        self.step(Incoming { at, what }, |_| {}, tell);
+        self.step(&Incoming { at, what }, |_| {}, &mut |_, one| tell(one));
         found
     }
 
@@ -152,30 +152,19 @@ impl Explainer {
     /// followed; `tell` what is explained.
     pub(crate) fn step(
         &mut self,
-        mut incoming: Incoming,
-        take: impl FnMut(TimedEffect),
-        tell: &mut dyn FnMut(&Explanation),
-    ) {
-        self.step_out_of(&mut incoming, take, &mut |_, one| tell(one));
-    }
-
-    /// Does the same, and takes what the engine gets out of what comes next.
-    pub(super) fn step_out_of(
-        &mut self,
-        incoming: &mut Incoming,
-        mut take: impl FnMut(TimedEffect),
+        incoming: &Incoming,
+        mut take: impl FnMut(&TimedEffect),
         tell: &mut Tell<'_>,
     ) {
         let Self { engine, observer } = self;
         let mut turn = observer.comes(incoming, engine.doors(), engine.listening());
-        let at = incoming.at;
-        let event = mem::replace(incoming, Incoming::time(at)).into_event();
+        let (at, event) = (incoming.at, incoming.event());
         let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
-            take(timed);
-            observer.effect(timed, &mut turn, engine.doors(), tell);
+            take(&timed);
+            observer.effect(&timed, &mut turn, engine.doors(), tell);
             Ok::<(), Infallible>(())
         });
-        observer.end(turn, engine.doors(), tell);
+        observer.end(&mut turn, engine.doors(), tell);
     }
 }
 
@@ -198,7 +187,7 @@ mod tests {
         };
         let (id, event) = (PacketId { capture: 0, number: 1 }, Event::Packet(packet));
         let what = What::Packet { id, vlan: None, event };
-        explainer.step(Incoming { at: Timestamp::EPOCH, what }, |_| {}, &mut |_| {});
+        explainer.step(&Incoming { at: Timestamp::EPOCH, what }, |_| {}, &mut |_, _| {});
     }
 
     #[test]

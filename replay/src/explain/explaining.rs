@@ -1,12 +1,14 @@
 //! The loop around an explainer.
 
 use std::io;
+use std::mem;
+use std::sync::Arc;
 use std::thread;
 
-use knock_compat::{Sight, Undecodable};
-use knock_engine::{ANTICIPATED, Doors, Limits, Listening, Packet, TimedEffect, Timestamp};
+use knock_compat::Sight;
+use knock_engine::{ANTICIPATED, Doors, Limits, Listening, TimedEffect, Timestamp};
 
-use super::beside::{ATTEMPTS, Beside, Opening};
+use super::beside::{ATTEMPTS, Beside, Input, Opening, TwoSights};
 use super::explainer::Explainer;
 use super::explanation::Explanation;
 use super::places::Places;
@@ -16,7 +18,7 @@ use crate::session::drive::in_pieces;
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
-use crate::session::reader::{Decoder, Next, Reader};
+use crate::session::reader::Reader;
 
 /// Who gets each explanation, with the number of its pair of client and door and what puts it into words.
 type Take<'a> = dyn FnMut(u32, &Explanation, &Words<'_>) -> io::Result<()> + 'a;
@@ -69,7 +71,7 @@ impl<'a> Explaining<'a> {
     pub(crate) fn run(
         &mut self,
         reader: &mut Reader,
-        mut see: impl FnMut(TimedEffect),
+        mut see: impl FnMut(&TimedEffect),
         mut take: impl FnMut(u32, &Explanation, &Words<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         // knockd 0.8 looks at packets to all ports, and so does a client that tries others.
@@ -91,7 +93,7 @@ impl<'a> Explaining<'a> {
         &mut self,
         decoder: WithPackets,
         reader: &mut Reader,
-        see: &mut dyn FnMut(TimedEffect),
+        see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         let mut piece = |inputs: &mut Vec<_>| {
@@ -106,26 +108,27 @@ impl<'a> Explaining<'a> {
         beside: &mut Beside,
         decoder: TwoSights,
         reader: &mut Reader,
-        see: &mut dyn FnMut(TimedEffect),
+        see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         thread::scope(|scope| {
             let Some(mut aside) = beside.begin(scope) else { return Ok(()) };
-            let mut piece = |inputs: &mut Vec<(Incoming, Option<Packet>)>| -> io::Result<()> {
-                let seen = inputs.iter().map(|(incoming, seen)| incoming.seen_by_others(*seen));
-                aside.hand_over(seen.collect());
+            let mut piece = |inputs: &mut Vec<Input>| -> io::Result<()> {
+                // Both sides read the same, and none of it is copied.
+                let inputs_of_both = Arc::new(mem::replace(inputs, aside.spare()));
+                aside.hand_over(Arc::clone(&inputs_of_both));
                 let mut openings = Vec::new();
-                let mut see = |place, timed: TimedEffect| {
-                    openings.extend(Opening::of(place, &timed));
+                let mut see = |place, timed: &TimedEffect| {
+                    openings.extend(Opening::of(place, timed));
                     see(timed);
                 };
-                self.piece(inputs, |(incoming, _)| incoming, &mut see, take)?;
-                aside.by_knock(openings);
+                self.piece(&inputs_of_both, Input::as_knock, &mut see, take)?;
+                aside.by_knock(inputs_of_both, openings);
                 beside.count_answers(&mut aside);
                 Ok(())
             };
             in_pieces(reader, decoder, &mut piece)?;
-            piece(&mut vec![(Incoming::time(Timestamp::MAX), None)])?;
+            piece(&mut vec![Input::time(Timestamp::MAX)])?;
             beside.end(aside);
             Ok(())
         })
@@ -134,16 +137,16 @@ impl<'a> Explaining<'a> {
     /// Explains some of what is read. `see` gets every effect with the place of what made it happen.
     fn piece<T>(
         &mut self,
-        inputs: &mut [T],
-        incoming: impl Fn(&mut T) -> &mut Incoming,
-        see: &mut dyn FnMut(usize, TimedEffect),
+        inputs: &[T],
+        incoming: impl Fn(&T) -> &Incoming,
+        see: &mut impl FnMut(usize, &TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         let mut places = 0..;
-        for some in inputs.chunks_mut(ANTICIPATED) {
-            self.explainer.anticipate(some.iter_mut().map(|input| &*incoming(input)));
-            for (input, place) in some.iter_mut().zip(&mut places) {
-                self.step(incoming(input), &mut |timed| see(place, timed), take)?;
+        for some in inputs.chunks(ANTICIPATED) {
+            self.explainer.anticipate(some.iter().map(&incoming));
+            for (input, place) in some.iter().zip(&mut places) {
+                self.step(incoming(input), |timed| see(place, timed), take)?;
             }
         }
         Ok(())
@@ -151,8 +154,8 @@ impl<'a> Explaining<'a> {
 
     fn step(
         &mut self,
-        incoming: &mut Incoming,
-        see: &mut dyn FnMut(TimedEffect),
+        incoming: &Incoming,
+        see: impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         let Self { explainer, beside: _, doors, listening, places, captures } = self;
@@ -161,7 +164,7 @@ impl<'a> Explaining<'a> {
         }
         let words = Words { doors, listening, places, captures };
         let mut result = Ok(());
-        explainer.step_out_of(incoming, see, &mut |pair, one| {
+        explainer.step(incoming, see, &mut |pair, one| {
             if result.is_ok() {
                 result = take(pair, one, &words);
             }
@@ -173,32 +176,5 @@ impl<'a> Explaining<'a> {
     pub(crate) fn now(&self) -> (&Explainer, Words<'_>) {
         let Self { explainer, beside: _, doors, listening, places, captures } = self;
         (explainer, Words { doors, listening, places, captures })
-    }
-}
-
-/// Decodes frames as knock does and as knockd 0.8 does.
-struct TwoSights {
-    knock: WithPackets,
-    knockd_08: Sight,
-}
-
-impl Decoder for TwoSights {
-    /// What comes next, and the packet that knockd 0.8 sees in the frame.
-    type Input = (Incoming, Option<Packet>);
-
-    fn decode(
-        &self,
-        at: Timestamp,
-        listening: &Listening,
-        next: Next<'_>,
-        inputs: &mut Vec<Self::Input>,
-    ) -> Result<(), Undecodable> {
-        let beside = match &next {
-            Next::Frame(head, frame, _) => self.knockd_08.decode(listening, head.link, frame).ok(),
-            Next::Addresses(_) | Next::Time => None,
-        };
-        let (incoming, found) = self.knock.incoming(at, listening, next);
-        inputs.push((incoming, beside));
-        found
     }
 }

@@ -40,7 +40,18 @@ impl Openings {
     }
 
     /// Takes an effect.
-    pub(super) fn see(&mut self, TimedEffect { at, effect }: TimedEffect) {
+    #[inline]
+    pub(super) fn see(&mut self, timed: &TimedEffect) {
+        // Nearly all there is in a flood.
+        if !matches!(
+            timed.effect,
+            Effect::StageReached { .. } | Effect::SequenceTimedOut { .. } | Effect::Note(_)
+        ) {
+            self.see_opening(*timed);
+        }
+    }
+
+    fn see_opening(&mut self, TimedEffect { at, effect }: TimedEffect) {
         match effect {
             Effect::Opened { client, door } => self.opened(client, door, at),
             Effect::Admit { client, door, .. } => self.close(client, door, None),

@@ -82,6 +82,17 @@ impl Incoming {
         (self.at, event)
     }
 
+    /// Returns what the engine gets, and leaves this as it is: others may see it as well.
+    pub(crate) fn event(&self) -> Event {
+        match &self.what {
+            // In a flood, this is nearly all there is.
+            What::Packet { event: Event::Packet(packet), .. } => Event::Packet(*packet),
+            What::Packet { event, .. } => event.clone(),
+            What::Addresses(listening) => Event::AddressesChanged(listening.clone()),
+            What::Unreadable { .. } | What::Time => Event::DeadlineReached,
+        }
+    }
+
     /// Returns what the engine gets.
     pub(crate) fn into_event(self) -> Event {
         match self.what {

@@ -30,12 +30,12 @@ impl Input {
         &self.as_old
     }
 
-    pub(super) fn as_old(&self) -> Incoming {
-        self.as_old.clone()
+    pub(super) const fn as_old(&self) -> &Incoming {
+        &self.as_old
     }
 
-    pub(super) fn as_new(&self) -> Incoming {
-        self.as_new.as_deref().unwrap_or(&self.as_old).clone()
+    pub(super) fn as_new(&self) -> &Incoming {
+        self.as_new.as_deref().unwrap_or(&self.as_old)
     }
 }
 

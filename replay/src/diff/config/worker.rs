@@ -39,7 +39,7 @@ impl Worker {
         scope: &'scope Scope<'scope, '_>,
         explainer: &'scope mut Explainer,
         doors: &'scope SideDoors,
-        see: fn(&Input) -> Incoming,
+        see: fn(&Input) -> &Incoming,
     ) -> Self {
         let (pieces, to_do) = channel();
         let (out, done) = sync_channel(Self::WAITING);
@@ -110,7 +110,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, pieces: &Receiver<Arc<Vec<Input>>>, see: fn(&Input) -> Incoming) {
+    fn run(&mut self, pieces: &Receiver<Arc<Vec<Input>>>, see: fn(&Input) -> &Incoming) {
         for piece in pieces {
             let mut place = 0_usize;
             for inputs in piece.chunks(ANTICIPATED) {
@@ -135,15 +135,15 @@ impl Work<'_> {
     /// Does what is due up to a moment, before the input at a place.
     fn time_until(&mut self, place: usize, at: Timestamp) {
         if self.explainer.is_due(at) {
-            self.step(StepTime { place, trigger: Trigger::Due(at) }, Incoming::time(at));
+            self.step(StepTime { place, trigger: Trigger::Due(at) }, &Incoming::time(at));
         }
     }
 
-    fn step(&mut self, time: StepTime, incoming: Incoming) {
+    fn step(&mut self, time: StepTime, incoming: &Incoming) {
         let Self { explainer, recorder } = self;
         recorder.get_mut().time = time;
-        let take = |timed: TimedEffect| recorder.borrow_mut().effect(&timed);
-        explainer.step(incoming, take, &mut |one| recorder.borrow_mut().verdict(one));
+        let take = |timed: &TimedEffect| recorder.borrow_mut().effect(timed);
+        explainer.step(incoming, take, &mut |_, one| recorder.borrow_mut().verdict(one));
     }
 }
 

@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
 use knock_compat::Engine;
-use knock_engine::{CommandsEnd, DoorId, EffectKind, Event, OwnEffect, TimedEffect, Timestamp};
+use knock_engine::{CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
+
+use super::input::Input;
 
 /// An opening of a door, by one of the inputs of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +42,12 @@ pub(super) struct PieceOpenings {
 /// The thread.
 #[derive(Debug)]
 pub(in super::super) struct Aside {
-    inputs: SyncSender<Vec<(Timestamp, Event)>>,
+    inputs: SyncSender<Arc<Vec<Input>>>,
     openings: Receiver<Vec<Opening>>,
-    /// What knock opened by the pieces that the thread has not answered yet.
-    by_knock: VecDeque<Vec<Opening>>,
+    /// The pieces that the thread has not answered yet, and what knock opened by each.
+    by_knock: VecDeque<(Arc<Vec<Input>>, Vec<Opening>)>,
+    /// Lists that are used up, to be filled again.
+    spare: Vec<Vec<Input>>,
 }
 
 impl Aside {
@@ -50,52 +55,60 @@ impl Aside {
     const WAITING: usize = 4;
 
     pub(super) fn begin<'scope>(scope: &'scope Scope<'scope, '_>, mut engine: Engine) -> Self {
-        let (inputs, pieces) = sync_channel::<Vec<(Timestamp, Event)>>(Self::WAITING);
+        let (inputs, pieces) = sync_channel::<Arc<Vec<Input>>>(Self::WAITING);
         let (answer, openings) = channel();
         scope.spawn(move || {
             for piece in pieces {
+                let opened = play(&mut engine, &piece);
+                // When there is an answer, the piece is given back.
+                drop(piece);
                 // Nobody waits for an answer after an error.
-                if answer.send(play(&mut engine, piece)).is_err() {
+                if answer.send(opened).is_err() {
                     return;
                 }
             }
         });
-        Self { inputs, openings, by_knock: VecDeque::new() }
+        Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new() }
     }
 
-    /// Hands over what knock is going to have, as knockd 0.8 sees it.
-    pub(in super::super) fn hand_over(&mut self, piece: Vec<(Timestamp, Event)>) {
+    /// Hands over what knock is going to have.
+    pub(in super::super) fn hand_over(&self, piece: Arc<Vec<Input>>) {
         // If the thread is gone, it has panicked, and its scope says so.
         let _ = self.inputs.send(piece);
     }
 
     /// Takes what knock has made of a piece after it was handed over.
-    pub(in super::super) fn by_knock(&mut self, openings: Vec<Opening>) {
-        self.by_knock.push_back(openings);
+    pub(in super::super) fn by_knock(&mut self, piece: Arc<Vec<Input>>, openings: Vec<Opening>) {
+        self.by_knock.push_back((piece, openings));
+    }
+
+    /// Returns a list to be filled again, if there is one: a new one would have to be fetched from memory.
+    pub(in super::super) fn spare(&mut self) -> Vec<Input> {
+        self.spare.pop().unwrap_or_default()
     }
 
     /// Returns the openings of a piece if there is an answer.
     pub(super) fn answered(&mut self) -> Option<PieceOpenings> {
         let by_knockd_08 = self.openings.try_recv().ok()?;
-        Some(PieceOpenings {
-            by_knockd_08,
-            by_knock: self.by_knock.pop_front().unwrap_or_default(),
-        })
+        let (piece, by_knock) = self.by_knock.pop_front()?;
+        self.spare.extend(Arc::into_inner(piece));
+        Some(PieceOpenings { by_knockd_08, by_knock })
     }
 
     /// Ends the thread, and returns the openings of the pieces that are left.
     pub(super) fn end(self) -> impl Iterator<Item = PieceOpenings> {
-        let Self { inputs, openings, by_knock } = self;
+        let Self { inputs, openings, by_knock, spare: _ } = self;
         drop(inputs);
         let pieces = by_knock.into_iter().zip(openings);
-        pieces.map(|(by_knock, by_knockd_08)| PieceOpenings { by_knockd_08, by_knock })
+        pieces.map(|((_, by_knock), by_knockd_08)| PieceOpenings { by_knockd_08, by_knock })
     }
 }
 
 /// Lets knockd 0.8 have a piece, and returns what it opens.
-fn play(engine: &mut Engine, piece: Vec<(Timestamp, Event)>) -> Vec<Opening> {
+fn play(engine: &mut Engine, piece: &[Input]) -> Vec<Opening> {
     let mut opened = Vec::new();
-    for (place, (at, event)) in piece.into_iter().enumerate() {
+    for (place, input) in piece.iter().enumerate() {
+        let (at, event) = input.as_knockd_08();
         let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
             opened.extend(Opening::of(place, &timed));
             Ok::<(), Infallible>(())

@@ -1,6 +1,7 @@
 //! What knockd 0.8 makes of the packets that are explained, for a line at the end.
 
 mod aside;
+mod input;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use knock_engine::{DoorId, Doors, Limits, Listening, address};
 
 use self::aside::PieceOpenings;
 pub(super) use self::aside::{Aside, Opening};
+pub(super) use self::input::{Input, TwoSights};
 use super::Whom;
 use super::explainer::Explainer;
 use crate::output::words::listed;

@@ -148,7 +148,7 @@ impl Observer {
         doors: &Doors,
         listening: &Listening,
     ) -> Turn {
-        let turn = Turn { frame: incoming.frame(), ..Turn::at(incoming.at) };
+        let mut turn = Turn { frame: incoming.frame(), ..Turn::at(incoming.at) };
         match &incoming.what {
             What::Packet { id, vlan, event } => {
                 self.signed.look_away();
@@ -158,18 +158,13 @@ impl Observer {
                         self.spoken.clear();
                         self.signed.look_at(event, doors, listening);
                         let seen = Seen::new(*id, packet, *vlan);
-                        let handled = Some(Handled { packet: *packet, seen });
-                        let is_crowded_out = !self.signed.is_meant()
+                        turn.handled = Some(Handled { packet: *packet, seen });
+                        turn.is_crowded_out = !self.signed.is_meant()
                             && self.clients.crowds_out(packet.source, self.pairs);
-                        if !is_crowded_out {
-                            self.heard.extend(doors.hearing(listening, packet).map(
-                                |(door, hearing)| {
-                                    let sequence = sequence_of(doors.door(door));
-                                    DoorHearing { door, hearing, sequence }
-                                },
-                            ));
+                        if !turn.is_crowded_out {
+                            self.hear(packet, doors, listening);
                         }
-                        Turn { handled, is_crowded_out, ..turn }
+                        turn
                     }
                     Some(_) | None => {
                         self.heard.clear();
@@ -183,52 +178,74 @@ impl Observer {
                 // Only knockd 0.8 finds no port for other reasons, and it has no observer.
                 let Undecodable::Common(why) = *why else { return turn };
                 let seen = Seen::unreadable(*id, *vlan);
-                Turn { unreadable: Some((*source, seen, why)), ..turn }
+                turn.unreadable = Some((*source, seen, why));
+                turn
             }
             What::Addresses(_) | What::Time => turn,
         }
     }
 
+    /// Takes note of what doors make of a packet, as they are before it.
+    fn hear(&mut self, packet: &Packet, doors: &Doors, listening: &Listening) {
+        self.heard.extend(doors.hearing(listening, packet).map(|(door, hearing)| {
+            let sequence = sequence_of(doors.door(door));
+            DoorHearing { door, hearing, sequence }
+        }));
+    }
+
     /// Ends an event after all its effects: explains what the engine did not report.
-    pub(crate) fn end(&mut self, mut turn: Turn, doors: &Doors, tell: &mut Tell<'_>) {
-        if let Some(handled) = turn.handled.filter(|_| turn.is_crowded_out) {
-            self.now = self.now.max(turn.at);
-            // Whether a door names the port depends on no address.
-            let is_named = || doors.hearing(&EVERYWHERE, &handled.packet).next().is_some();
-            let left_out = turn.outcome.left_out || is_named();
-            self.account(handled, Outcome { left_out, ..turn.outcome });
-            return;
+    pub(crate) fn end(&mut self, turn: &mut Turn, doors: &Doors, tell: &mut Tell<'_>) {
+        if turn.is_crowded_out {
+            self.end_crowded_out(turn, doors);
+        } else {
+            self.end_followed(turn, doors, tell);
         }
+    }
+
+    /// Ends a packet of a client that is not followed.
+    fn end_crowded_out(&mut self, turn: &Turn, doors: &Doors) {
+        self.now = self.now.max(turn.at);
+        let Some(handled) = &turn.handled else { return };
+        // Whether a door names the port depends on no address.
+        let is_named = || doors.hearing(&EVERYWHERE, &handled.packet).next().is_some();
+        if turn.outcome.left_out || is_named() {
+            count_one(&mut self.totals.left_out);
+        } else {
+            self.stray(handled);
+        }
+    }
+
+    fn end_followed(&mut self, turn: &mut Turn, doors: &Doors, tell: &mut Tell<'_>) {
         // To the engine it is a packet to a port of no door, and that it is not.
         let is_heard = self.heard.iter().any(|one| one.hearing == Hearing::Heard);
         if self.signed.is_too_short_or_long && !is_heard {
             let why = NotSigned { why: Refusal::Length, key: None };
-            self.not_signed(turn.at, why, &mut turn, doors, tell);
+            self.not_signed(turn.at, why, turn, doors, tell);
         }
-        let Turn { at, frame: _, handled, is_crowded_out: _, unreadable, mut outcome } = turn;
-        self.now = self.now.max(at);
+        let Turn { at, frame: _, handled, is_crowded_out: _, unreadable, outcome } = turn;
+        self.now = self.now.max(*at);
         if let Some(handled) = handled {
             for place in 0..self.heard.len() {
                 let Some(&heard) = self.heard.get(place) else { break };
                 if !self.spoken.contains(&heard.door) {
-                    self.silent(heard, handled, &mut outcome, doors, tell);
+                    self.silent(heard, handled, outcome, doors, tell);
                 }
             }
             if !outcome.repeats {
                 if !self.signed.is_told {
-                    self.elsewhere(handled, &mut outcome, tell);
+                    self.elsewhere(handled, outcome, tell);
                 }
                 self.arrive(handled);
             }
             self.account(handled, outcome);
         }
-        if let Some((client, seen, why)) = unreadable {
+        if let Some((client, seen, why)) = *unreadable {
             self.unreadable(client, seen, why, tell);
         }
     }
 
     /// Remembers a packet at the doors that heard it.
-    fn arrive(&mut self, handled: Handled) {
+    fn arrive(&mut self, handled: &Handled) {
         let Self { heard, clients, now, .. } = self;
         let arrival = Arrival { at: *now, knock: handled.packet.knock() };
         for one in heard.iter().filter(|one| one.hearing == Hearing::Heard) {
@@ -239,31 +256,37 @@ impl Observer {
     }
 
     /// Counts a packet.
-    fn account(&mut self, handled: Handled, outcome: Outcome) {
-        let client = handled.packet.source;
+    fn account(&mut self, handled: &Handled, outcome: &Outcome) {
         if outcome.told {
             count_one(&mut self.totals.explained);
         } else if outcome.left_out {
             count_one(&mut self.totals.left_out);
         } else {
-            count_one(&mut self.totals.strays);
-            if let Some(knock) = handled.seen.knock
-                && handled.seen.looks_like_a_knock()
-            {
-                if self.strays.len() >= Self::STRAYS {
-                    self.strays.pop_front();
-                }
-                let (at, id) = (self.now, handled.seen.id);
-                self.strays.push_back(Stray { client, at, id, knock });
-            }
-            self.clients.count_stray(client);
+            self.stray(handled);
         }
     }
 
+    /// Counts and remembers a packet to a port of no door.
+    fn stray(&mut self, handled: &Handled) {
+        let client = handled.packet.source;
+        count_one(&mut self.totals.strays);
+        if let Some(knock) = handled.seen.knock
+            && handled.seen.looks_like_a_knock()
+        {
+            if self.strays.len() >= Self::STRAYS {
+                self.strays.pop_front();
+            }
+            let (at, id) = (self.now, handled.seen.id);
+            self.strays.push_back(Stray { client, at, id, knock });
+        }
+        self.clients.count_stray(client);
+    }
+
     /// Explains an effect.
+    #[inline]
     pub(crate) fn effect<X: OwnEffect>(
         &mut self,
-        timed: TimedEffect<X>,
+        timed: &TimedEffect<X>,
         turn: &mut Turn,
         doors: &Doors,
         tell: &mut Tell<'_>,
@@ -273,10 +296,22 @@ impl Observer {
             timed.effect
             && self.clients.crowds_out(client, self.pairs)
         {
-            let is_of_sender = turn.handled.is_some_and(|one| one.packet.source == client);
-            turn.outcome.left_out |= is_of_sender && !timed.effect.is_due();
-            return;
+            let is_of_sender =
+                || turn.handled.as_ref().is_some_and(|one| one.packet.source == client);
+            turn.outcome.left_out |= !timed.effect.is_due() && is_of_sender();
+        } else {
+            self.effect_at_door(*timed, turn, doors, tell);
         }
+    }
+
+    /// Explains an effect that is about a client that is followed, or can be.
+    fn effect_at_door<X: OwnEffect>(
+        &mut self,
+        timed: TimedEffect<X>,
+        turn: &mut Turn,
+        doors: &Doors,
+        tell: &mut Tell<'_>,
+    ) {
         if let Effect::NotSigned { why, key, .. } = timed.effect {
             self.not_signed(timed.at, NotSigned { why, key }, turn, doors, tell);
             return;

@@ -28,7 +28,7 @@ impl Observer {
     pub(super) fn silent(
         &mut self,
         heard: DoorHearing,
-        handled: Handled,
+        handled: &Handled,
         outcome: &mut Outcome,
         doors: &Doors,
         tell: &mut Tell<'_>,
@@ -44,7 +44,8 @@ impl Observer {
         track.look_at(sequence);
         let Outcome { advanced, counted_at, .. } = *outcome;
         let door_now = doors.door(door);
-        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
+        let silence =
+            Silence { at, handled: *handled, door: door_now, advanced, counted_at, behind };
         let (attempt, why) = match (hearing, of) {
             (Hearing::OtherProtocol, _) => silence.other_protocol(track),
             (Hearing::OtherDestination, _) => silence.other_destination(track),
@@ -67,11 +68,11 @@ impl Observer {
     /// and have reported nothing about it.
     pub(super) fn elsewhere(
         &mut self,
-        handled: Handled,
+        handled: &Handled,
         outcome: &mut Outcome,
         tell: &mut Tell<'_>,
     ) {
-        let Handled { packet, seen } = handled;
+        let Handled { packet, seen } = *handled;
         if !seen.looks_like_a_knock() {
             return;
         }

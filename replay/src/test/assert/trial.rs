@@ -168,7 +168,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         let Trial { evidence, observer, counted, .. } = &mut **trial;
         evidence.effect(played);
         if let (Some(observer), Some(turn)) = (observer, turn) {
-            observer.effect(played.timed, turn, played.doors, &mut |_, one| note(one, counted));
+            observer.effect(&played.timed, turn, played.doors, &mut |_, one| note(one, counted));
         }
         tell(played)
     }
@@ -178,7 +178,7 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         if evidence.admitted.is_none() && engine.counts().admitted > 0 {
             evidence.admitted = packet;
         }
-        if let (Some(observer), Some(turn)) = (observer, self.turn.take()) {
+        if let (Some(observer), Some(turn)) = (observer, &mut self.turn) {
             observer.end(turn, engine.doors(), &mut |_, one| note(one, counted));
         }
         Ok(())
