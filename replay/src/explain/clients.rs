@@ -188,7 +188,7 @@ impl Clients {
     /// it could repeat.
     pub(super) fn repeated(&self, packet: &Packet) -> Option<PacketId> {
         let followed = self.followed(self.get(packet.source)?);
-        let counted = followed.flat_map(|one| &one.track.counted);
+        let counted = followed.flat_map(|one| &*one.track.counted);
         counted.filter(|counted| counted.is_like(packet)).map(Counted::id).max()
     }
 }

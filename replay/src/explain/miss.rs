@@ -8,6 +8,7 @@ use knock_engine::{DoorId, Knock, Stage};
 use knock_signed::Refusal;
 
 use super::explanation::{Late, Seen, SignedFault};
+use super::few::Few;
 
 /// Why an attempt failed, or why a first knock did not count. The nearest to a knock comes first: of
 /// several in one attempt, that one is reported.
@@ -208,12 +209,12 @@ pub(super) struct Tally {
     pub(super) openings: u64,
     pub(super) attempts: u64,
     /// In order of stage and cause. Most clients fail in one way only, so this is no map.
-    misses: Vec<Missed>,
+    misses: Few<Missed>,
 }
 
 impl Tally {
     pub(super) const fn new() -> Self {
-        Self { openings: 0, attempts: 0, misses: Vec::new() }
+        Self { openings: 0, attempts: 0, misses: Few::new() }
     }
 
     /// Counts a failure at `stage`.
@@ -224,10 +225,7 @@ impl Tally {
                     there.change(|there| there.add(miss));
                 }
             }
-            Err(place) => {
-                self.misses.reserve_exact(1);
-                self.misses.insert(place, Missed::new(stage, miss));
-            }
+            Err(place) => self.misses.insert(place, Missed::new(stage, miss)),
         }
     }
 

@@ -9,6 +9,7 @@ mod clock;
 mod explainer;
 mod explaining;
 mod explanation;
+mod few;
 mod hints;
 mod json;
 mod kept;

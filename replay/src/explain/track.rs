@@ -4,11 +4,12 @@ use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, T
 
 use super::admission::Admission;
 use super::explanation::{Attempt, Late, Seen};
+use super::few::Few;
 use super::miss::{Cause, Miss, Tally};
 use crate::output::time::nanos;
 use crate::session::names::PacketId;
 
-/// A client at a door. Hundreds of thousands are kept: what only few have is apart, and lists begin small.
+/// A client at a door. Hundreds of thousands are kept: what only few have is apart.
 #[derive(Debug)]
 pub(super) struct Track {
     /// Its number among all, in the order in which they began.
@@ -22,9 +23,9 @@ pub(super) struct Track {
     /// The last attempt, live or not.
     pub(super) attempt: Option<Attempt>,
     /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
-    pub(super) counted: Vec<Counted>,
+    pub(super) counted: Few<Counted>,
     /// The packets that the door heard last, at most [`Track::ARRIVALS_MAX`], the latest last.
-    pub(super) arrivals: Vec<Arrival>,
+    pub(super) arrivals: Few<Arrival>,
     /// Whether a packet to a port of no door came where the first knock is missing.
     pub(super) has_stray_first: bool,
     /// When a packet last had to do with the door.
@@ -96,8 +97,8 @@ impl Track {
             live: None,
             expired: None,
             attempt: None,
-            counted: Vec::new(),
-            arrivals: Vec::new(),
+            counted: Few::new(),
+            arrivals: Few::new(),
             has_stray_first: false,
             last: None,
             admission: None,
@@ -112,9 +113,9 @@ impl Track {
     /// Remembers a knock that counted.
     pub(super) fn count(&mut self, knock: Counted) {
         if self.counted.len() >= Self::COUNTED_MAX {
-            self.counted.remove(0);
+            self.counted.remove_first();
         }
-        push(&mut self.counted, knock);
+        self.counted.push(knock);
     }
 
     /// As many as the longest sequence has.
@@ -123,9 +124,9 @@ impl Track {
     /// Remembers a packet that the door heard.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
         if self.arrivals.len() >= Self::ARRIVALS_MAX {
-            self.arrivals.remove(0);
+            self.arrivals.remove_first();
         }
-        push(&mut self.arrivals, arrival);
+        self.arrivals.push(arrival);
     }
 
     /// Returns the attempt that is live, or that a knock may be too late for.
@@ -241,17 +242,5 @@ impl ExpiredAttempt {
             }
             Some(_) | None => false,
         }
-    }
-}
-
-/// Adds to a list of which most have one or two entries, and few have many.
-fn push<T>(list: &mut Vec<T>, one: T) {
-    make_room(list);
-    list.push(one);
-}
-
-fn make_room<T>(list: &mut Vec<T>) {
-    if list.len() < 2 {
-        list.reserve_exact(1);
     }
 }
