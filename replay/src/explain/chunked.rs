@@ -1,15 +1,20 @@
 //! A list that grows without moving what is in it.
 
+use std::num::NonZeroUsize;
+
 use crate::session::huge_pages::LARGE;
 
 /// A list of which there may be hundreds of thousands of entries. A `Vec` would copy them all again and again, and
 /// need fresh memory for each copy.
 #[derive(Clone, Debug)]
-pub(crate) struct Chunked<T>(Vec<Vec<T>>);
+pub(crate) struct Chunked<T> {
+    chunks: Vec<Vec<T>>,
+    len: usize,
+}
 
 impl<T> Default for Chunked<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self { chunks: Vec::new(), len: 0 }
     }
 }
 
@@ -18,44 +23,38 @@ impl<T> Chunked<T> {
     const FIRST: usize = 4096;
     /// How many entries each other chunk has: it is in huge pages, as memory in pages of 4 KiB takes several times as
     /// long to fetch.
-    const CHUNK: usize = chunk(size_of::<T>());
+    const CHUNK: NonZeroUsize = chunk(size_of::<T>());
 
-    pub(crate) fn len(&self) -> usize {
-        match self.0.as_slice() {
-            [] => 0,
-            [first] => first.len(),
-            [_, full @ .., last] => {
-                let full = full.len().saturating_mul(Self::CHUNK);
-                full.saturating_add(Self::FIRST).saturating_add(last.len())
-            }
-        }
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     pub(crate) fn push(&mut self, one: T) {
-        let most = if self.0.len() > 1 { Self::CHUNK } else { Self::FIRST };
-        match self.0.last_mut() {
+        self.len = self.len.saturating_add(1);
+        let most = if self.chunks.len() > 1 { Self::CHUNK.get() } else { Self::FIRST };
+        match self.chunks.last_mut() {
             Some(last) if last.len() < most => last.push(one),
             Some(_) => {
-                let mut chunk = Vec::with_capacity(Self::CHUNK);
+                let mut chunk = Vec::with_capacity(Self::CHUNK.get());
                 chunk.push(one);
-                self.0.push(chunk);
+                self.chunks.push(chunk);
             }
-            None => self.0.push(vec![one]),
+            None => self.chunks.push(vec![one]),
         }
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         let (chunk, place) = Self::split(place);
-        self.0.get(chunk)?.get(place)
+        self.chunks.get(chunk)?.get(place)
     }
 
     pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         let (chunk, place) = Self::split(place);
-        self.0.get_mut(chunk)?.get_mut(place)
+        self.chunks.get_mut(chunk)?.get_mut(place)
     }
 
     /// Returns in which chunk a place is, and where in that.
-    const fn split(place: usize) -> (usize, usize) {
+    fn split(place: usize) -> (usize, usize) {
         match place.checked_sub(Self::FIRST) {
             None => (0, place),
             Some(place) => ((place / Self::CHUNK).saturating_add(1), place % Self::CHUNK),
@@ -63,15 +62,19 @@ impl<T> Chunked<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().flatten()
+        self.chunks.iter().flatten()
     }
 }
 
 /// Returns how many entries of a size make a block that the allocator puts into huge pages: a power of two.
-const fn chunk(size: usize) -> usize {
-    match LARGE.checked_div(size) {
+const fn chunk(size: usize) -> NonZeroUsize {
+    let entries = match LARGE.checked_div(size) {
         Some(entries) => entries.next_power_of_two(),
         None => LARGE,
+    };
+    match NonZeroUsize::new(entries) {
+        Some(entries) => entries,
+        None => NonZeroUsize::MIN,
     }
 }
 
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn entries_are_where_they_were_pushed() {
         let mut list = Chunked::default();
-        let (first, chunk) = (Chunked::<Large>::FIRST, Chunked::<Large>::CHUNK);
+        let (first, chunk) = (Chunked::<Large>::FIRST, Chunked::<Large>::CHUNK.get());
         let many = first + 2 * chunk + 3;
         for number in 0..many {
             assert_eq!(list.len(), number);
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn every_chunk_but_the_first_is_in_huge_pages_and_not_much_larger() {
         for size in [1, 16, 56, 280, 1000, 5000] {
-            let bytes = chunk(size) * size;
+            let bytes = chunk(size).get() * size;
             assert!((LARGE..2 * LARGE).contains(&bytes), "{size}: {bytes}");
         }
     }

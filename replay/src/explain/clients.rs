@@ -9,6 +9,7 @@ use knock_engine::{DoorId, Packet};
 
 use super::chunked::Chunked;
 use super::miss::{Nearest, Standing};
+use super::outsiders::Outsiders;
 use super::track::{Counted, Track};
 use crate::session::names::PacketId;
 
@@ -17,8 +18,12 @@ use crate::session::names::PacketId;
 pub(super) struct Clients {
     list: Chunked<Client>,
     places: Places,
+    /// Who is not in the list, once nobody is added any more.
+    outsiders: Option<Outsiders>,
     /// Who was looked for last, and what was found: a packet is looked at from several sides.
     last: Option<(IpAddr, Option<usize>)>,
+    /// The place after that of the client who was found last: attempts time out in the order in which they began.
+    next: usize,
     /// In the order in which they began.
     tracks: Chunked<Track>,
 }
@@ -57,23 +62,45 @@ impl Clients {
         {
             return place;
         }
-        let place = self.place(client);
+        let place = self.search(client);
         self.last = Some((client, place));
+        self.next = place.map_or(self.next, |place| place.saturating_add(1));
         place
+    }
+
+    fn search(&self, client: IpAddr) -> Option<usize> {
+        if self.is_outsider(client) {
+            return None;
+        }
+        let is_next = self.list.get(self.next).is_some_and(|next| next.address == client);
+        if is_next { Some(self.next) } else { self.place(client) }
+    }
+
+    fn is_outsider(&self, client: IpAddr) -> bool {
+        self.outsiders.as_ref().is_some_and(|outsiders| outsiders.contain(client))
     }
 
     /// Prepares for a packet of a client that comes soon: the waits for memory overlap then.
     pub(super) fn anticipate(&self, client: IpAddr) {
         /// As many are in the processor's cache.
         const FEW: usize = 20_000;
-        if self.list.len() > FEW {
+        if self.list.len() > FEW && !self.is_outsider(client) {
             black_box(self.places.get(client));
         }
     }
 
     /// Returns whether nothing is remembered of a client, and nothing will be, as there are `limit` pairs.
     pub(super) fn crowds_out(&mut self, client: IpAddr, limit: usize) -> bool {
-        self.tracks.len() >= limit && self.find(client).is_none()
+        self.tracks.len() >= limit && self.find_in_full(client).is_none()
+    }
+
+    /// Returns the place of a client when there are as many as there may be.
+    fn find_in_full(&mut self, client: IpAddr) -> Option<usize> {
+        if self.outsiders.is_none() {
+            let clients = self.list.iter().map(|client| client.address);
+            self.outsiders = Some(Outsiders::of(clients, self.list.len()));
+        }
+        self.find(client)
     }
 
     /// Returns what is remembered of a client at a door, and begins to if there are fewer than
@@ -92,6 +119,9 @@ impl Clients {
                 let place = self.list.len();
                 self.places.insert(client, u32::try_from(place).ok()?);
                 self.last = Some((client, Some(place)));
+                if let Some(outsiders) = &mut self.outsiders {
+                    outsiders.add(client);
+                }
                 // A client of a flood has to do with one or two doors.
                 let doors = Vec::with_capacity(2);
                 self.list.push(Client { address: client, doors, strays: 0 });

@@ -17,6 +17,7 @@ mod lines;
 mod miss;
 mod nearest;
 mod observer;
+mod outsiders;
 mod places;
 mod reasons;
 mod remarks;
