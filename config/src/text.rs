@@ -33,6 +33,13 @@ pub fn shown(path: &Path) -> String {
 /// U+FFFD is there for what is not UTF-8.
 #[must_use]
 pub fn printable(text: &[u8]) -> String {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    // Nearly all text is, and the same lines are printed for each of thousands of clients.
+    if let Ok(plain) = str::from_utf8(text)
+        && text.iter().all(is_plain)
+    {
+        return plain.to_owned();
+    }
     let mut out = String::new();
     for character in String::from_utf8_lossy(text).chars() {
         push_printable(character, &mut out);
