@@ -97,11 +97,11 @@ struct GroupData {
     pairs: usize,
     /// How many came first at which part of the time, of those without a row: places from 0 to
     /// [`PARTS`], and how many.
-    rest: BTreeMap<u64, u64>,
+    rest: BTreeMap<usize, u64>,
 }
 
 /// Into how many parts the time is cut to show clients without a row.
-const PARTS: u64 = 240;
+const PARTS: usize = 240;
 
 impl Data {
     pub(super) fn new(found: &Findings<'_>) -> Self {
@@ -219,13 +219,17 @@ fn group_rows(found: &Findings<'_>) -> (Vec<GroupData>, Vec<Option<usize>>) {
 
 fn group_row(found: &Findings<'_>, kind: &Kind, group: &Group, rest: &[u32]) -> GroupData {
     let stretch = found.stretch;
-    let length = (since(stretch.from, stretch.to).unsigned_abs() / PARTS).max(1);
-    let mut parts = BTreeMap::new();
+    let count = u64::try_from(PARTS).unwrap_or(u64::MAX);
+    let length = since(stretch.from, stretch.to).unsigned_abs().checked_div(count).unwrap_or(0);
+    let length = length.max(1);
+    let mut parts = vec![0_u64; PARTS];
     for pair in rest.iter().filter_map(|&place| found.kept.pair(place)) {
         let at = u64::try_from(since(stretch.from, pair.first)).unwrap_or(0);
-        let part = at.checked_div(length).unwrap_or(0).min(PARTS.saturating_sub(1));
-        let count: &mut u64 = parts.entry(part).or_default();
-        *count = count.saturating_add(1);
+        let part = usize::try_from(at.checked_div(length).unwrap_or(0)).unwrap_or(PARTS);
+        let part = part.min(PARTS.saturating_sub(1));
+        if let Some(count) = parts.get_mut(part) {
+            *count = count.saturating_add(1);
+        }
     }
     GroupData {
         door: kind.door,
@@ -235,7 +239,7 @@ fn group_row(found: &Findings<'_>, kind: &Kind, group: &Group, rest: &[u32]) -> 
         cause: kind.cause.map(crate::explain::Cause::name),
         why: kind.title(),
         pairs: group.members.len(),
-        rest: parts,
+        rest: (0..).zip(parts).filter(|(_, count)| *count > 0).collect(),
     }
 }
 
