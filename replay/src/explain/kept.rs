@@ -1,8 +1,9 @@
 //! Explanations that wait until all is known.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use foldhash::fast::RandomState;
 use knock_engine::DoorId;
 
 use super::explanation::Explanation;
@@ -23,9 +24,9 @@ pub(super) struct KeptLimits {
 #[derive(Debug)]
 pub(super) struct Groups {
     kept: KeptLimits,
-    /// In the order in which the clients came.
-    pub(super) clients: Vec<(IpAddr, BTreeMap<DoorId, Group>)>,
-    places: HashMap<IpAddr, usize>,
+    /// In the order in which the clients came; of each, in the order of the doors.
+    pub(super) clients: Vec<(IpAddr, Vec<(DoorId, Group)>)>,
+    places: HashMap<IpAddr, usize, RandomState>,
     count: usize,
 }
 
@@ -50,25 +51,39 @@ impl Groups {
     const SAME: usize = 3;
 
     pub(super) fn new(kept: KeptLimits) -> Self {
-        Self { kept, clients: Vec::new(), places: HashMap::new(), count: 0 }
+        Self { kept, clients: Vec::new(), places: HashMap::default(), count: 0 }
     }
 
     /// Keeps an explanation, or counts it if too many are kept.
     pub(super) fn add(&mut self, one: &Explanation) {
         let place = *self.places.entry(one.client).or_insert(self.clients.len());
         if place == self.clients.len() {
-            self.clients.push((one.client, BTreeMap::new()));
+            self.clients.push((one.client, Vec::new()));
         }
         let Some((_, groups)) = self.clients.get_mut(place) else { return };
-        let group = groups.entry(one.door).or_default();
+        let at = groups.binary_search_by_key(&one.door, |(door, _)| *door);
+        if let Err(at) = at {
+            few(groups);
+            groups.insert(at, (one.door, Group::default()));
+        }
+        let (Ok(at) | Err(at)) = at;
+        let Some((_, group)) = groups.get_mut(at) else { return };
         if group.is_more_of_the_same(one) {
             group.count(one);
         } else if group.entries.len() >= self.kept.of_one || self.count >= self.kept.of_all {
             group.left_out = group.left_out.saturating_add(1);
         } else {
+            few(&mut group.entries);
             group.entries.push(Entry { one: *one, more: 0, last: None });
             self.count = self.count.saturating_add(1);
         }
+    }
+}
+
+/// Reserves space for one more entry, exactly if there are few: of a flood, most lists have one or two.
+fn few<T>(list: &mut Vec<T>) {
+    if list.len() < 2 {
+        list.reserve_exact(1);
     }
 }
 
@@ -145,9 +160,9 @@ mod tests {
     }
 
     fn counts(grouped: &Groups) -> Vec<(usize, u64, u64)> {
-        let groups = grouped.clients.iter().flat_map(|(_, groups)| groups.values());
+        let groups = grouped.clients.iter().flat_map(|(_, groups)| groups);
         let more = |group: &Group| group.entries.iter().map(|entry| entry.more).sum();
-        groups.map(|group| (group.entries.len(), more(group), group.left_out)).collect()
+        groups.map(|(_, group)| (group.entries.len(), more(group), group.left_out)).collect()
     }
 
     #[test]
@@ -170,7 +185,7 @@ mod tests {
             grouped.add(&happened(1, number, dull));
         }
         assert_eq!(counts(&grouped), [(3, 7, 0)]);
-        let last = grouped.clients[0].1.values().next().unwrap().entries.last().unwrap().last;
+        let last = grouped.clients[0].1[0].1.entries.last().unwrap().last;
         assert_eq!(last, Some(PacketId { capture: 0, number: 10 }));
         for number in 11..=20 {
             grouped.add(&happened(1, number, Verdict::Opened));

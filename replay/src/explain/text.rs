@@ -84,7 +84,8 @@ impl Text<'_> {
         words: &Words<'_>,
     ) -> io::Result<()> {
         for (client, groups) in &grouped.clients {
-            for (&door, group) in groups {
+            for (door, group) in groups {
+                let door = *door;
                 let title = format!("{} at door {}", address::text(*client), words.door(door));
                 let title = self.paint(HEADING, &title);
                 if group.is_elsewhere() {
