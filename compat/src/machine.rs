@@ -54,6 +54,8 @@ pub struct Knockd08Rules {
     is_dead: bool,
     /// Whether all doors listen on the local addresses and hear all clients.
     are_doors_plain: bool,
+    /// Where a packet may begin, kept to reuse its memory.
+    starting: Vec<Begun>,
 }
 
 /// A packet and the time that counts for attempts.
@@ -89,6 +91,7 @@ impl Knockd08Rules {
             limit: usize::try_from(limits.attempts.get()).unwrap_or(usize::MAX),
             is_dead: is_refused,
             are_doors_plain: parting::are_plain(doors),
+            starting: Vec::new(),
         }
     }
 
@@ -255,9 +258,10 @@ impl Knockd08Rules {
 
     fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
         let (client, destination) = (heard.packet.source, heard.packet.destination);
-        let mut starting = Vec::new();
+        let mut starting = std::mem::take(&mut self.starting);
+        starting.clear();
         site.doors.starting_with(heard.packet.knock(), &mut starting);
-        for Begun { door: id, period } in starting {
+        for &Begun { door: id, period } in &starting {
             let door = site.doors.door(id);
             let is_there = |(_, attempt): (Serial, &Attempt)| {
                 (attempt.door, attempt.period) == (id, period) && attempt.stage.is_some()
@@ -297,6 +301,7 @@ impl Knockd08Rules {
                 return;
             }
         }
+        self.starting = starting;
     }
 
     fn advance(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
@@ -364,7 +369,9 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         if self.fixed.has(Difference::LongName) { doors } else { doors.with_names_cut(NAME_BYTES) }
     }
 
-    fn anticipate(&self, _: impl Iterator<Item = IpAddr>) {}
+    fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
+        clients.for_each(|client| self.attempts.anticipate(client));
+    }
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site) {
         if self.is_dead || !self.hearing(site).admits(packet) {

@@ -172,8 +172,9 @@ impl RuleSet<Knockd08Effect> for AnyRules {
 
     #[inline]
     fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
-        if let Self::Knock(rules) = self {
-            RuleSet::<Knockd08Effect>::anticipate(rules, clients);
+        match self {
+            Self::Knock(rules) => RuleSet::<Knockd08Effect>::anticipate(rules, clients),
+            Self::Knockd08(rules) => rules.anticipate(clients),
         }
     }
 
