@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
 use knock_compat::Engine;
-use knock_engine::{CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
+use knock_engine::{ANTICIPATED, CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
 
 use super::input::Input;
 
@@ -51,8 +51,8 @@ pub(in super::super) struct Aside {
 }
 
 impl Aside {
-    /// How many pieces wait for the thread.
-    const WAITING: usize = 4;
+    /// How many pieces wait for the thread: enough for it to lag behind while another reads, some 8 MB.
+    const WAITING: usize = 64;
 
     pub(super) fn begin<'scope>(scope: &'scope Scope<'scope, '_>, mut engine: Engine) -> Self {
         let (inputs, pieces) = sync_channel::<Arc<Vec<Input>>>(Self::WAITING);
@@ -107,12 +107,16 @@ impl Aside {
 /// Lets knockd 0.8 have a piece, and returns what it opens.
 fn play(engine: &mut Engine, piece: &[Input]) -> Vec<Opening> {
     let mut opened = Vec::new();
-    for (place, input) in piece.iter().enumerate() {
-        let (at, event) = input.as_knockd_08();
-        let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
-            opened.extend(Opening::of(place, &timed));
-            Ok::<(), Infallible>(())
-        });
+    let mut places = 0..;
+    for inputs in piece.chunks(ANTICIPATED) {
+        engine.anticipate(inputs.iter().filter_map(Input::seen_by_knockd_08));
+        for (input, place) in inputs.iter().zip(&mut places) {
+            let (at, event) = input.as_knockd_08();
+            let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
+                opened.extend(Opening::of(place, &timed));
+                Ok::<(), Infallible>(())
+            });
+        }
     }
     opened
 }

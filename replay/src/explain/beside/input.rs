@@ -1,6 +1,6 @@
 //! What is read, as knock and knockd 0.8 see it.
 
-use knock_compat::{Sight, Undecodable};
+use knock_compat::{Sight, Undecodable, is_decoded_alike};
 use knock_engine::{Event, Listening, Packet, Timestamp};
 
 use crate::session::incoming::{Incoming, WithPackets};
@@ -20,7 +20,7 @@ enum AsKnockd08 {
     Same,
     /// None.
     Nothing,
-    /// Another one.
+    /// One of its own.
     Other(Box<Packet>),
 }
 
@@ -37,12 +37,16 @@ impl Input {
 
     /// Returns what the engine by the rules of knockd 0.8 gets.
     pub(super) fn as_knockd_08(&self) -> (Timestamp, Event) {
-        let seen = match &self.as_knockd_08 {
-            AsKnockd08::Same => self.as_knock.decoded().copied(),
+        self.as_knock.seen_by_others(self.seen_by_knockd_08().copied())
+    }
+
+    /// Returns the packet that knockd 0.8 sees, if it sees one.
+    pub(super) fn seen_by_knockd_08(&self) -> Option<&Packet> {
+        match &self.as_knockd_08 {
+            AsKnockd08::Same => self.as_knock.decoded(),
             AsKnockd08::Nothing => None,
-            AsKnockd08::Other(packet) => Some(**packet),
-        };
-        self.as_knock.seen_by_others(seen)
+            AsKnockd08::Other(packet) => Some(packet),
+        }
     }
 }
 
@@ -62,16 +66,14 @@ impl Decoder for TwoSights {
         next: Next<'_>,
         inputs: &mut Vec<Self::Input>,
     ) -> Result<(), Undecodable> {
-        let seen = match &next {
-            Next::Frame(head, frame, _) => self.knockd_08.decode(listening, head.link, frame).ok(),
-            Next::Addresses(_) | Next::Time => None,
+        let as_knockd_08 = match &next {
+            Next::Frame(head, frame, _) if !is_decoded_alike(listening, head.link, frame) => {
+                let seen = self.knockd_08.decode(listening, head.link, frame).ok();
+                seen.map_or(AsKnockd08::Nothing, |packet| AsKnockd08::Other(Box::new(packet)))
+            }
+            Next::Frame(..) | Next::Addresses(_) | Next::Time => AsKnockd08::Same,
         };
         let (as_knock, found) = self.knock.incoming(at, listening, next);
-        let as_knockd_08 = match seen {
-            seen if seen.as_ref() == as_knock.decoded() => AsKnockd08::Same,
-            None => AsKnockd08::Nothing,
-            Some(packet) => AsKnockd08::Other(Box::new(packet)),
-        };
         inputs.push(Input { as_knock, as_knockd_08 });
         found
     }
