@@ -41,7 +41,7 @@ struct Places {
 struct Client {
     address: IpAddr,
     /// The doors in order, each with the place of the client's track there.
-    doors: Vec<(DoorId, u32)>,
+    doors: DoorPlaces,
     /// Packets to ports of no door.
     strays: u64,
 }
@@ -76,6 +76,7 @@ impl Clients {
         if is_next { Some(self.next) } else { self.place(client) }
     }
 
+    #[inline]
     fn is_outsider(&self, client: IpAddr) -> bool {
         self.outsiders.as_ref().is_some_and(|outsiders| outsiders.contain(client))
     }
@@ -90,8 +91,10 @@ impl Clients {
     }
 
     /// Returns whether nothing is remembered of a client, and nothing will be, as there are `limit` pairs.
+    #[inline]
     pub(super) fn crowds_out(&mut self, client: IpAddr, limit: usize) -> bool {
-        self.tracks.len() >= limit && self.find_in_full(client).is_none()
+        self.tracks.len() >= limit
+            && (self.is_outsider(client) || self.find_in_full(client).is_none())
     }
 
     /// Returns the place of a client when there are as many as there may be.
@@ -122,16 +125,14 @@ impl Clients {
                 if let Some(outsiders) = &mut self.outsiders {
                     outsiders.add(client);
                 }
-                // A client of a flood has to do with one or two doors.
-                let doors = Vec::with_capacity(2);
-                self.list.push(Client { address: client, doors, strays: 0 });
+                self.list.push(Client { address: client, doors: DoorPlaces::None, strays: 0 });
                 place
             }
         };
         let Self { list, tracks, .. } = self;
         let Client { doors, .. } = list.get_mut(place)?;
-        let track = match doors.binary_search_by_key(&door, |(door, _)| *door) {
-            Ok(at) => doors.get(at)?.1,
+        let track = match doors.find(door) {
+            Ok(at) => doors.all().get(at)?.1,
             Err(_) if is_full => return None,
             Err(at) => {
                 let track = u32::try_from(tracks.len()).ok()?;
@@ -161,7 +162,7 @@ impl Clients {
     pub(super) fn each_of(&mut self, client: IpAddr, mut see: impl FnMut(DoorId, &mut Track)) {
         let Some(place) = self.find(client) else { return };
         let Self { list, tracks, .. } = self;
-        let doors = list.get(place).map(|client| &client.doors);
+        let doors = list.get(place).map(|client| client.doors.all());
         for &(door, track) in doors.into_iter().flatten() {
             if let Some(track) = usize::try_from(track).ok().and_then(|at| tracks.get_mut(at)) {
                 see(door, track);
@@ -184,7 +185,7 @@ impl Clients {
     }
 
     fn followed<'a>(&'a self, client: &'a Client) -> impl Iterator<Item = Followed<'a>> {
-        client.doors.iter().filter_map(|&(door, track)| {
+        client.doors.all().iter().filter_map(|&(door, track)| {
             let track = self.tracks.get(usize::try_from(track).ok()?)?;
             Some(Followed { client: client.address, strays: client.strays, door, track })
         })
@@ -243,8 +244,47 @@ impl Places {
 impl Client {
     /// Returns the place of the track at a door.
     fn track(&self, door: DoorId) -> Option<usize> {
-        let at = self.doors.binary_search_by_key(&door, |(door, _)| *door).ok()?;
-        self.doors.get(at).and_then(|&(_, track)| usize::try_from(track).ok())
+        let at = self.doors.find(door).ok()?;
+        self.doors.all().get(at).and_then(|&(_, track)| usize::try_from(track).ok())
+    }
+}
+
+/// Doors in order, each with a place. A client of a flood has to do with one or two, which take no memory of their own.
+#[derive(Debug)]
+enum DoorPlaces {
+    None,
+    One([(DoorId, u32); 1]),
+    Two([(DoorId, u32); 2]),
+    Many(Vec<(DoorId, u32)>),
+}
+
+impl DoorPlaces {
+    fn all(&self) -> &[(DoorId, u32)] {
+        match self {
+            Self::None => &[],
+            Self::One(list) => list,
+            Self::Two(list) => list,
+            Self::Many(list) => list,
+        }
+    }
+
+    fn find(&self, door: DoorId) -> Result<usize, usize> {
+        self.all().binary_search_by_key(&door, |(door, _)| *door)
+    }
+
+    /// Adds a door at its place in the order.
+    fn insert(&mut self, at: usize, one: (DoorId, u32)) {
+        match self {
+            Self::None => *self = Self::One([one]),
+            Self::One([other]) if at == 0 => *self = Self::Two([one, *other]),
+            Self::One([other]) => *self = Self::Two([*other, one]),
+            Self::Two(list) => {
+                let mut list = list.to_vec();
+                list.insert(at, one);
+                *self = Self::Many(list);
+            }
+            Self::Many(list) => list.insert(at, one),
+        }
     }
 }
 
@@ -263,5 +303,56 @@ impl Followed<'_> {
     pub(super) fn nearest(&self) -> Nearest {
         let Self { client, strays: _, door, track } = *self;
         Nearest::new(client, door, track.sequence, &track.tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use knock_engine::Doors;
+
+    use super::*;
+
+    /// Some addresses, of either family.
+    fn address(number: u16) -> IpAddr {
+        if number.is_multiple_of(2) {
+            std::net::Ipv4Addr::from_bits(number.into()).into()
+        } else {
+            std::net::Ipv6Addr::from_bits(number.into()).into()
+        }
+    }
+
+    #[test]
+    fn clients_are_found_at_each_of_their_doors_when_there_is_room_for_no_others() {
+        const CLIENTS: u16 = 100;
+        let door = |name| format!("[{name}]\nsequence = 1\ncommand =\n");
+        let text = ["a", "b", "c", "d", "e"].map(door).concat();
+        let config = knock_config::parse(text.as_bytes()).config.unwrap();
+        let doors = config.doors.iter().map(knock_config::DoorConfig::door).collect();
+        let doors: Vec<DoorId> = Doors::new(doors).unwrap().in_order().map(|(id, _)| id).collect();
+        let mut clients = Clients::default();
+        let mut known = Vec::new();
+        for number in 0..CLIENTS {
+            for at in [3, 1, 4, 0].into_iter().take(usize::from(number % 5)) {
+                let track = clients.follow(address(number), doors[at], 1000).unwrap();
+                known.push((address(number), doors[at], track.number));
+            }
+        }
+        let full = known.len();
+        assert!(!clients.crowds_out(address(CLIENTS), full + 1));
+        for &(client, door, number) in known.iter().chain(known.iter().rev()) {
+            assert!(!clients.crowds_out(client, full));
+            assert_eq!(clients.follow(client, door, full).unwrap().number, number);
+            assert!(clients.follow(client, doors[2], full).is_none());
+        }
+        for number in (0..2 * CLIENTS).filter(|number| number % 5 == 0 || *number >= CLIENTS) {
+            assert!(clients.crowds_out(address(number), full));
+            assert!(clients.follow(address(number), doors[0], full).is_none());
+        }
+        let mut in_order = known;
+        in_order.sort_by_key(|&(client, door, _)| {
+            (clients.place(client).expect("a client that is known"), door)
+        });
+        let listed = clients.iter().map(|one| (one.client, one.door, one.track.number));
+        assert_eq!(listed.collect::<Vec<_>>(), in_order);
     }
 }

@@ -35,11 +35,13 @@ impl Outsiders {
     }
 
     /// Returns whether a client is surely not in the list.
+    #[inline]
     pub(super) fn contain(&self, client: IpAddr) -> bool {
         let (place, bit) = self.bit(client);
         self.bits.get(place).is_some_and(|bits| bits & bit == 0)
     }
 
+    #[inline]
     fn bit(&self, client: IpAddr) -> (usize, u64) {
         let hash = match client {
             IpAddr::V4(client) => self.hasher.hash_one(client.to_bits()),
