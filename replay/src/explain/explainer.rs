@@ -12,7 +12,7 @@ use super::Whom;
 use super::explanation::Explanation;
 use super::hints::Hints;
 use super::miss::{Nearest, Standing};
-use super::observer::{Observer, Tell, Totals};
+use super::observer::{Observer, Tell, Totals, Turn};
 use crate::session::incoming::{Incoming, What};
 use crate::session::names::PacketId;
 
@@ -157,7 +157,8 @@ impl Explainer {
         tell: &mut Tell<'_>,
     ) {
         let Self { engine, observer } = self;
-        let mut turn = observer.comes(incoming, engine.doors(), engine.listening());
+        let mut turn = Turn::of(incoming);
+        observer.comes(incoming, &mut turn, engine.doors(), engine.listening());
         let (at, event) = (incoming.at, incoming.event());
         let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |engine, timed| {
             take(&timed);

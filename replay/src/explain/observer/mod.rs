@@ -141,14 +141,14 @@ impl Observer {
         self.clients.anticipate(packet.source);
     }
 
-    /// Takes what the engine is going to get, and the doors and local addresses as they are before that.
+    /// Takes what the engine is going to get, its turn, and the doors and local addresses as they are before that.
     pub(crate) fn comes(
         &mut self,
         incoming: &Incoming,
+        turn: &mut Turn,
         doors: &Doors,
         listening: &Listening,
-    ) -> Turn {
-        let mut turn = Turn { frame: incoming.frame(), ..Turn::at(incoming.at) };
+    ) {
         match &incoming.what {
             What::Packet { id, vlan, event } => {
                 self.signed.look_away();
@@ -164,24 +164,21 @@ impl Observer {
                         if !turn.is_crowded_out {
                             self.hear(packet, doors, listening);
                         }
-                        turn
                     }
                     Some(_) | None => {
                         self.heard.clear();
                         count_one(&mut self.totals.of_others);
-                        turn
                     }
                 }
             }
             What::Unreadable { id, vlan, source, why } => {
                 self.signed.look_away();
                 // Only knockd 0.8 finds no port for other reasons, and it has no observer.
-                let Undecodable::Common(why) = *why else { return turn };
+                let Undecodable::Common(why) = *why else { return };
                 let seen = Seen::unreadable(*id, *vlan);
                 turn.unreadable = Some((*source, seen, why));
-                turn
             }
-            What::Addresses(_) | What::Time => turn,
+            What::Addresses(_) | What::Time => {}
         }
     }
 

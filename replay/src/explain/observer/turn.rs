@@ -8,6 +8,7 @@ use knock_engine::{
 
 use crate::explain::change::Handled;
 use crate::explain::explanation::Seen;
+use crate::session::incoming::Incoming;
 use crate::session::names::PacketId;
 
 /// An event under way: what the observer must know until its end.
@@ -52,11 +53,12 @@ pub(super) struct Outcome {
 }
 
 impl Turn {
-    /// Takes an event that is no frame.
-    pub(crate) fn at(at: Timestamp) -> Self {
+    /// Takes an event of which nothing is known yet.
+    #[inline]
+    pub(crate) fn of(incoming: &Incoming) -> Self {
         Self {
-            at,
-            frame: None,
+            at: incoming.at,
+            frame: incoming.frame(),
             handled: None,
             is_crowded_out: false,
             unreadable: None,

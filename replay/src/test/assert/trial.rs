@@ -159,8 +159,10 @@ impl<F: FnMut(&Played<'_>) -> io::Result<()>> Watch for Watcher<'_, '_, F> {
         {
             evidence.packet(*id, packet);
         }
-        let observer = observer.as_mut();
-        self.turn = observer.map(|one| one.comes(incoming, engine.doors(), engine.listening()));
+        if let Some(observer) = observer {
+            let turn = self.turn.insert(Turn::of(incoming));
+            observer.comes(incoming, turn, engine.doors(), engine.listening());
+        }
     }
 
     fn happens(&mut self, played: &Played<'_>) -> io::Result<()> {
