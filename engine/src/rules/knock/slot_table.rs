@@ -40,9 +40,10 @@ struct Position {
     place: usize,
 }
 
-/// Some places of a bucket, a bit for each.
+/// Some places of a bucket: a byte for each that is [`Places::YES`] or 0, which compilers make of a comparison of all
+/// places at once.
 #[derive(Debug)]
-struct Places(u8);
+struct Places(u64);
 
 impl SlotTable {
     pub(super) const fn new() -> Self {
@@ -84,17 +85,17 @@ impl SlotTable {
 
     /// Replaces one slot by another. Returns whether the old one was there.
     pub(super) fn replace(&mut self, hash: ShortHash, old: Slot, new: Slot) -> bool {
-        let Some(at) = self.position(hash, |slot| slot == old) else { return false };
+        let Some(at) = self.position_of(hash, old) else { return false };
         self.set(at, hash, new);
         true
     }
 
     /// Removes a slot. Returns whether it was there.
     pub(super) fn remove(&mut self, hash: ShortHash, slot: Slot) -> bool {
-        let Some(mut gap) = self.position(hash, |other| other == slot) else { return false };
+        let Some(mut gap) = self.position_of(hash, slot) else { return false };
         let mut next = gap.bucket;
         // What had no room in a bucket is after it, with only full ones between.
-        while self.bucket(next).free().is_empty() {
+        while self.bucket(next).is_full() {
             next = self.after(next);
             if let Some(place) = self.outside(next, gap.bucket) {
                 let back = Position { bucket: next, place };
@@ -107,19 +108,28 @@ impl SlotTable {
         true
     }
 
+    /// Returns where the slot with this hash is for which `is_it` holds.
     fn position(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<Position> {
+        self.first(hash, |bucket| bucket.with(hash).find(|&place| is_it(bucket.slot(place))))
+    }
+
+    /// Returns where a slot is.
+    fn position_of(&self, hash: ShortHash, slot: Slot) -> Option<Position> {
+        self.first(hash, |bucket| bucket.of(slot).next())
+    }
+
+    /// Returns the first place that `find` finds in a bucket where a slot with this hash may be.
+    fn first(&self, hash: ShortHash, find: impl Fn(&Bucket) -> Option<usize>) -> Option<Position> {
         if self.live == 0 {
             return None;
         }
         let mut at = self.home(hash);
         loop {
             let bucket = self.bucket(at);
-            let position = |place| Position { bucket: at, place };
-            let found = bucket.with(hash).find(|&place| is_it(self.slot(position(place))));
-            if let Some(place) = found {
-                return Some(position(place));
+            if let Some(place) = find(bucket) {
+                return Some(Position { bucket: at, place });
             }
-            if !bucket.free().is_empty() {
+            if !bucket.is_full() {
                 return None;
             }
             at = self.after(at);
@@ -130,7 +140,7 @@ impl SlotTable {
     fn add(&mut self, hash: ShortHash, slot: Slot) {
         let mut at = self.home(hash);
         loop {
-            if let Some(place) = self.bucket(at).free().next() {
+            if let Some(place) = self.bucket(at).of(Slot::NONE).next() {
                 self.set(Position { bucket: at, place }, hash, slot);
                 return;
             }
@@ -177,7 +187,7 @@ impl SlotTable {
     }
 
     fn slot(&self, at: Position) -> Slot {
-        self.bucket(at.bucket).slots.get(at.place).copied().unwrap_or(Slot::NONE)
+        self.bucket(at.bucket).slot(at.place)
     }
 
     fn hash(&self, at: Position) -> ShortHash {
@@ -202,26 +212,38 @@ impl Bucket {
     const EMPTY: Self =
         Self { hashes: [ShortHash::ZERO; Self::ROOM], slots: [Slot::NONE; Self::ROOM] };
 
-    /// Returns where slots with a hash are, and if that is zero, where none are, too.
-    fn with(&self, hash: ShortHash) -> Places {
-        Places::of(self.hashes.map(|other| other == hash))
+    fn slot(&self, place: usize) -> Slot {
+        self.slots.get(place).copied().unwrap_or(Slot::NONE)
     }
 
-    /// Returns where no slots are.
-    fn free(&self) -> Places {
-        Places::of(self.slots.map(|slot| slot == Slot::NONE))
+    /// Returns where slots with a hash are, and if that is zero, where none are, too.
+    fn with(&self, hash: ShortHash) -> Places {
+        // In a flood from new addresses there is none.
+        if is_among(hash, &self.hashes) { Places::of(hash, &self.hashes) } else { Places::NOWHERE }
+    }
+
+    /// Returns where a slot is.
+    fn of(&self, slot: Slot) -> Places {
+        Places::of(slot, &self.slots)
+    }
+
+    fn is_full(&self) -> bool {
+        !is_among(Slot::NONE, &self.slots)
     }
 }
 
-impl Places {
-    /// Collects those for which something holds. The loop has no end that depends on it, so that all are
-    /// looked at together.
-    fn of(all: [bool; Bucket::ROOM]) -> Self {
-        Self(all.into_iter().rev().fold(0, |bits, is_one| bits << 1 | u8::from(is_one)))
-    }
+/// Returns whether one of them is this. The loop has no end that depends on it, so that all are looked at together.
+fn is_among<T: Copy + Eq>(one: T, all: &[T; Bucket::ROOM]) -> bool {
+    all.iter().fold(0, |found, &other| found | u8::from(other == one)) != 0
+}
 
-    const fn is_empty(&self) -> bool {
-        self.0 == 0
+impl Places {
+    const NOWHERE: Self = Self(0);
+    const YES: u8 = u8::MAX;
+
+    /// Returns where one is, looking at all places together as [`is_among`] does.
+    fn of<T: Copy + Eq>(one: T, all: &[T; Bucket::ROOM]) -> Self {
+        Self(u64::from_le_bytes(all.map(|other| if other == one { Self::YES } else { 0 })))
     }
 }
 
@@ -230,8 +252,9 @@ impl Iterator for Places {
 
     fn next(&mut self) -> Option<usize> {
         let first = self.0.trailing_zeros();
-        self.0 &= self.0.wrapping_sub(1);
-        usize::try_from(first).ok().filter(|first| *first < Bucket::ROOM)
+        let place = usize::try_from(first / u8::BITS).ok().filter(|place| *place < Bucket::ROOM)?;
+        self.0 ^= u64::from(Self::YES).wrapping_shl(first);
+        Some(place)
     }
 }
 
@@ -251,7 +274,8 @@ mod tests {
         let mut table = SlotTable::new();
         let mut list: Vec<(ShortHash, Slot)> = Vec::new();
         for (action, number) in numbers().zip(numbers().skip(7)).take(6_000) {
-            let (hash, slot) = (ShortHash::new((number % 23) << 27), Slot::new(number % 61));
+            let number = number % 499;
+            let (hash, slot) = (ShortHash::new((number % 23) << 27), Slot::new(number));
             let at = list.iter().position(|other| *other == (hash, slot));
             match (action % 3, at) {
                 (0 | 1, None) => {
@@ -262,7 +286,7 @@ mod tests {
                     assert!(table.remove(hash, slot));
                     list.swap_remove(at);
                 }
-                _ => assert!(!table.remove(hash, Slot::new(99))),
+                _ => assert!(!table.remove(hash, Slot::new(499))),
             }
             let found = table.find(hash, |other| other == slot);
             assert_eq!(found, list.contains(&(hash, slot)).then_some(slot));
