@@ -134,6 +134,12 @@ impl Attempt {
         one.into_iter().chain(left.iter().copied().filter(stays))
     }
 
+    /// Returns the next door after the first, if there are several.
+    pub(super) fn next_door(&self, doors: &Doors) -> Option<DoorId> {
+        self.group()?;
+        self.doors(doors).nth(1)
+    }
+
     /// Returns the attempt at one of the doors.
     pub(super) fn at_one(self, door: DoorId) -> Self {
         let progress = self.progress.with(Progress::WITHOUT_REPEAT, false);

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use super::attempt::{Advance, Attempt, Beginning, Counted, GroupOrPeriod, Progress, Split};
 use super::due::{Chain, Due, DueTable, Links, Slot};
-use super::fingerprint::ClientHasher;
+use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
 use crate::derived::PeriodMark;
 use crate::doors::{DoorId, Doors};
@@ -205,9 +205,9 @@ impl Attempts {
     pub(super) fn end_first(&mut self, slot: Slot, doors: &Doors) -> Attempt {
         let before = *self.get(slot);
         self.live = self.live.saturating_sub(1);
-        match before.doors(doors).nth(1) {
+        match before.next_door(doors) {
             Some(next) => self.begins_at(slot, next, doors),
-            None => self.remove(self.older(slot), slot),
+            None => self.remove(None, slot),
         }
         before
     }
@@ -246,6 +246,7 @@ impl Attempts {
         found.into_iter().map(|(.., slot)| slot).collect()
     }
 
+    /// Removes an attempt; `older` is the next older one of its client, if that is known.
     fn remove(&mut self, older: Option<Slot>, slot: Slot) {
         self.leave_peers(slot);
         self.leave_client(older, slot);
@@ -265,15 +266,22 @@ impl Attempts {
         {
             self.table.get_mut(younger).set(Progress::BEGAN_WITH_OLDER, false);
         }
-        if let Some(older) = older {
-            self.table.get_mut(older).younger = younger;
+        // Nearly always it is the oldest one, which only the table can tell.
+        if older.is_none() && self.leave_table(slot, self.hasher.client(client), younger) {
             return;
         }
-        let hash = self.hasher.client(client);
+        if let Some(older) = older.or_else(|| self.older(slot)) {
+            self.table.get_mut(older).younger = younger;
+        }
+    }
+
+    /// Removes the oldest attempt of a client from the table of clients, where the next younger one takes its place.
+    /// Returns whether it was there.
+    fn leave_table(&mut self, slot: Slot, hash: ShortHash, younger: Slot) -> bool {
         match younger.some() {
             Some(younger) => self.clients.replace(hash, slot, younger),
             None => self.clients.remove(hash, slot),
-        };
+        }
     }
 
     /// Notes that another attempt of a client is its oldest one now.
@@ -346,6 +354,21 @@ mod tests {
             attempts.begin(beginning(number), None, &no_doors());
         }
         assert_eq!(core::ptr::from_ref(attempts.get(first)), at);
+    }
+
+    #[test]
+    fn an_attempt_between_others_of_its_client_ends_without_them() {
+        let doors = no_doors();
+        let mut attempts = Attempts::new(10, ClientHasher::new(0));
+        let mut begin = |youngest| attempts.begin(beginning(7), youngest, &doors);
+        let first = begin(None);
+        let second = begin(Some(first));
+        let third = begin(Some(second));
+        for (ended, left) in [(second, &[first, third][..]), (third, &[first]), (first, &[])] {
+            attempts.end_first(ended, &doors);
+            let oldest = attempts.oldest_of(client(7));
+            assert_eq!(attempts.from(oldest).collect::<Vec<Slot>>(), left);
+        }
     }
 
     #[test]
