@@ -54,8 +54,7 @@ impl Heads {
                 if let Some(entry) = self.heap.get_mut(place) {
                     entry.0 = due;
                 }
-                let place = self.rise(place);
-                self.sink(place);
+                self.settle(place);
             }
             (Some(place), None) => {
                 self.heap.swap_remove(place);
@@ -64,8 +63,7 @@ impl Heads {
                 }
                 if place < self.heap.len() {
                     self.note(place);
-                    let place = self.rise(place);
-                    self.sink(place);
+                    self.settle(place);
                 }
             }
         }
@@ -84,6 +82,15 @@ impl Heads {
         }
         if let Some(noted) = self.places.get_mut(door.index()) {
             *noted = u32::try_from(place).unwrap_or(Self::NOWHERE);
+        }
+    }
+
+    /// Moves an entry to where it belongs.
+    fn settle(&mut self, place: usize) {
+        // Most are the only one.
+        if self.heap.len() > 1 {
+            let place = self.rise(place);
+            self.sink(place);
         }
     }
 
