@@ -97,6 +97,7 @@ impl FlagRule {
     /// UDP always has (case `d-udp-step-has-no-flags`). A TCP packet that was cut before its flags
     /// matches only if the rule asks for none.
     #[must_use]
+    #[inline]
     pub fn is_satisfied_by(self, transport: Transport) -> bool {
         match transport {
             Transport::Udp => true,

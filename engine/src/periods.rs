@@ -151,6 +151,7 @@ impl Periods {
     }
 
     /// Makes the sequences count that do at a time of day.
+    #[inline]
     pub(crate) fn look_at(&mut self, time_of_day: Timestamp) {
         for door in &mut self.doors {
             door.look_at(time_of_day);

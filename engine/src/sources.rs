@@ -152,7 +152,6 @@ impl Sources {
 
     /// Returns why the door does not hear a client; `None` if it does. `Deny` wins over `Allow`.
     #[must_use]
-    #[inline]
     pub fn refusal(&self, client: IpAddr) -> Option<SourceRefusal> {
         let with_client = |list: &[Prefix]| list.iter().copied().find(|one| one.contains(client));
         if let Some(prefix) = with_client(&self.deny) {
@@ -166,7 +165,8 @@ impl Sources {
     #[must_use]
     #[inline]
     pub fn hear(&self, client: IpAddr) -> bool {
-        self.refusal(client).is_none()
+        let hears_all = self.allow.is_empty() && self.deny.is_empty();
+        hears_all || self.refusal(client).is_none()
     }
 }
 
