@@ -419,17 +419,17 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         Some(Deadline { at, client, door, why: DeadlineReason::SequenceTimeout })
     }
 
-    fn fire(&mut self, site: &mut Site) {
-        match self.next() {
-            None => {}
-            Some(Next::Child) => self.children.fire(self.fixed.has(Difference::Reknock), site),
-            Some(Next::Admission) => self.admissions.fire(site),
-            Some(Next::Timeout) => {
-                if let Some((at, _, serial)) = self.next_timeout() {
-                    self.end_if_over(at, serial, Timestamp::MAX, site);
-                }
+    fn fire(&mut self, until: Timestamp, site: &mut Site) -> Option<Timestamp> {
+        let due = self.due().filter(|&due| due <= until)?;
+        match self.next()? {
+            Next::Child => self.children.fire(self.fixed.has(Difference::Reknock), site),
+            Next::Admission => self.admissions.fire(site),
+            Next::Timeout => {
+                let (at, _, serial) = self.next_timeout()?;
+                self.end_if_over(at, serial, Timestamp::MAX, site);
             }
         }
+        Some(due)
     }
 
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site) {

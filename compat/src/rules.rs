@@ -233,10 +233,10 @@ impl RuleSet<Knockd08Effect> for AnyRules {
     }
 
     #[inline]
-    fn fire(&mut self, site: &mut Site) {
+    fn fire(&mut self, until: Timestamp, site: &mut Site) -> Option<Timestamp> {
         match self {
-            Self::Knock(rules) => rules.fire(site),
-            Self::Knockd08(rules) => rules.fire(site),
+            Self::Knock(rules) => rules.fire(until, site),
+            Self::Knockd08(rules) => rules.fire(until, site),
         }
     }
 

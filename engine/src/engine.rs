@@ -232,9 +232,8 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
 
     /// Fires the next deadline if it is due at or before `at`. Returns whether it was.
     fn fire_until(&mut self, at: Timestamp) -> bool {
-        let Some(due) = self.rules.due().filter(|&due| due <= at) else { return false };
+        let Some(due) = self.rules.fire(at, &mut self.site) else { return false };
         self.now = self.now.max(due);
-        self.rules.fire(&mut self.site);
         true
     }
 

@@ -79,8 +79,8 @@ pub trait RuleSet<X = Infallible>: Debug + Send {
     #[must_use]
     fn deadline(&self) -> Option<Deadline>;
 
-    /// Handles what is due next.
-    fn fire(&mut self, site: &mut Site<X>);
+    /// Handles what is due next, if it is due at a moment or before. Returns when it was due.
+    fn fire(&mut self, until: Timestamp, site: &mut Site<X>) -> Option<Timestamp>;
 
     /// Ends the attempts at doors that a reload removes.
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>);

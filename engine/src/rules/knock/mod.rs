@@ -347,18 +347,34 @@ impl KnockRules {
         (at, serial | AFTER_ALL_OTHERS)
     }
 
-    fn earliest(&self) -> Option<Earliest> {
+    /// Returns when what is due next is due, and what it is.
+    fn earliest(&self) -> Option<(Timestamp, Earliest)> {
         let attempt = self.attempts.next_due();
         let (lease, admission) = (self.leases.next_due(), self.admissions.next_due());
         // No two are equal: each has its own number.
         let earliest = sooner(attempt, sooner(lease, admission))?;
-        if attempt == Some(earliest) {
-            self.attempts.earliest().map(Earliest::Attempt)
+        let (at, _) = earliest;
+        let what = if attempt == Some(earliest) {
+            Earliest::Attempt(self.attempts.earliest()?)
         } else if lease == Some(earliest) {
-            self.leases.earliest().map(Earliest::Lease)
+            Earliest::Lease(self.leases.earliest()?)
         } else {
-            self.admissions.earliest().map(Earliest::Admission)
+            Earliest::Admission(self.admissions.earliest()?)
+        };
+        Some((at, what))
+    }
+
+    /// An attempt has taken too long.
+    fn time_out<X>(&mut self, at: Timestamp, slot: Slot, site: &mut Site<X>) {
+        self.anticipate_ends(slot);
+        let ended = self.attempts.end_first(slot, &site.doors);
+        let (Attempt { client, door, counted, .. }, stage) = (ended, ended.stage());
+        // The first knock has been remembered for `seq_timeout` by now.
+        if stage > Stage::FIRST {
+            self.remember(at, &ended, counted, site);
         }
+        site.counts.timed_out = site.counts.timed_out.saturating_add(1);
+        site.emit(at, Effect::SequenceTimedOut { client, door, stage });
     }
 }
 
@@ -452,43 +468,31 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn deadline(&self) -> Option<Deadline> {
-        Some(match self.earliest()? {
+        let (at, what) = self.earliest()?;
+        Some(match what {
             Earliest::Attempt(slot) => {
                 let &Attempt { client, door, .. } = self.attempts.get(slot);
-                let (at, _) = self.attempts.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::SequenceTimeout }
             }
             Earliest::Lease(slot) => {
                 let &Lease { client, door, .. } = self.leases.of_deadline(slot)?;
-                let (at, _) = self.leases.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::CommandTimeout }
             }
             Earliest::Admission(slot) => {
                 let &Admitted { client, door, .. } = self.admissions.get(slot);
-                let (at, _) = self.admissions.due(slot);
                 Deadline { at, client, door, why: DeadlineReason::AdmissionEnd }
             }
         })
     }
 
-    fn fire(&mut self, site: &mut Site<X>) {
-        match self.earliest() {
-            None => {}
-            Some(Earliest::Attempt(slot)) => {
-                self.anticipate_ends(slot);
-                let (at, _) = self.attempts.due(slot);
-                let ended = self.attempts.end_first(slot, &site.doors);
-                let (Attempt { client, door, counted, .. }, stage) = (ended, ended.stage());
-                // The first knock has been remembered for `seq_timeout` by now.
-                if stage > Stage::FIRST {
-                    self.remember(at, &ended, counted, site);
-                }
-                site.counts.timed_out = site.counts.timed_out.saturating_add(1);
-                site.emit(at, Effect::SequenceTimedOut { client, door, stage });
-            }
-            Some(Earliest::Lease(slot)) => self.close(slot, site),
-            Some(Earliest::Admission(slot)) => self.end_admission(slot, site),
+    fn fire(&mut self, until: Timestamp, site: &mut Site<X>) -> Option<Timestamp> {
+        let (at, what) = self.earliest().filter(|&(at, _)| at <= until)?;
+        match what {
+            Earliest::Attempt(slot) => self.time_out(at, slot, site),
+            Earliest::Lease(slot) => self.close(slot, site),
+            Earliest::Admission(slot) => self.end_admission(slot, site),
         }
+        Some(at)
     }
 
     fn doors_leave(&mut self, at: Timestamp, leaving: &[DoorId], site: &mut Site<X>) {
