@@ -13,6 +13,7 @@ use knock_signed::{Digest, KeyId, Moment, PACKET_BYTES, SequenceId};
 
 use self::entry::{Entry, label_of};
 use self::knock_index::KnockIndex;
+pub(crate) use self::knock_index::KnockPlace;
 use crate::address;
 use crate::derived::PeriodMark;
 use crate::door::{Door, DoorName, DoorSequence};
@@ -209,14 +210,21 @@ impl Doors {
     #[must_use]
     #[inline]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
+        self.admit_at(listening, packet).is_some()
+    }
+
+    /// Returns where the knock of a packet is in the index, if the packet counts.
+    #[inline]
+    pub(crate) fn admit_at(&self, listening: &Listening, packet: &Packet) -> Option<KnockPlace> {
         let knock = packet.knock();
         if !self.index.names(knock) {
-            return false;
+            return None;
         }
+        let place = self.index.place(knock);
         let hears = |id| hearing::of(self.door(id), listening, packet) == Hearing::Heard;
-        (self.index.naming(knock).iter().any(|&id| hears(id))
-            || self.periods.naming(knock).any(hears))
-            && address::is_of_a_host(packet.source)
+        let is_heard = self.index.naming(place).iter().any(|&id| hears(id))
+            || self.periods.naming(knock).any(hears);
+        (is_heard && address::is_of_a_host(packet.source)).then_some(place)
     }
 
     /// Returns how each door that names the packet's port treats the packet: first the doors that name
@@ -251,7 +259,7 @@ impl Doors {
 
     /// Returns the doors that have a knock in their sequence, or may have, in the order of the file.
     fn naming(&self, knock: Knock) -> Cow<'_, [DoorId]> {
-        let mut naming = Cow::Borrowed(self.index.naming(knock));
+        let mut naming = Cow::Borrowed(self.index.naming(self.index.place(knock)));
         let mut derived = self.periods.naming(knock).peekable();
         // Hardly ever, and only then is there anything to put in order.
         if derived.peek().is_some() {
@@ -270,9 +278,18 @@ impl Doors {
     /// Appends the doors whose first knock this is to a list, in the order of the file. A door with
     /// derived sequences may be there with several.
     pub fn starting_with(&self, knock: Knock, begun: &mut Vec<Begun>) {
+        self.starting_at(knock, self.index.place(knock), begun);
+    }
+
+    /// Does the same for a knock that had this place in the index.
+    pub(crate) fn starting_at(&self, knock: Knock, place: KnockPlace, begun: &mut Vec<Begun>) {
         let before = begun.len();
-        let fixed = self.index.starting_with(knock).iter();
-        begun.extend(fixed.map(|&door| Begun { door, period: PeriodMark::NONE }));
+        let begins = |&door: &DoorId| Begun { door, period: PeriodMark::NONE };
+        match self.index.starting_with(knock, place) {
+            // Nearly always.
+            [only] => begun.push(begins(only)),
+            several => begun.extend(several.iter().map(begins)),
+        }
         if self.periods.is_empty() {
             return;
         }
@@ -287,6 +304,7 @@ impl Doors {
     }
 
     /// Makes those derived sequences count that do at a time of day.
+    #[inline]
     pub fn look_at(&mut self, time_of_day: Timestamp) {
         self.periods.look_at(time_of_day);
     }
@@ -294,6 +312,7 @@ impl Doors {
     /// Returns the sequence that opens a door now, for an attempt that began with this mark; `None` if it
     /// no longer does.
     #[must_use]
+    #[inline]
     pub fn sequence(&self, id: DoorId, period: PeriodMark) -> Option<&Sequence> {
         let door = self.door(id);
         match door.sequence {

@@ -21,6 +21,15 @@ pub(super) struct KnockIndex {
     named: Vec<Named>,
 }
 
+/// Where a knock is in the index, until that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KnockPlace(usize);
+
+impl KnockPlace {
+    /// The knock is in no sequence that is there now.
+    const NONE: Self = Self(usize::MAX);
+}
+
 #[derive(Clone, Debug)]
 struct Named {
     knock: Knock,
@@ -128,16 +137,23 @@ impl KnockIndex {
         }
     }
 
-    fn lookup(&self, knock: Knock) -> Option<&Named> {
-        if self.names(knock) { self.named.get(self.find(knock).ok()?) } else { None }
+    /// Returns where a knock is.
+    pub(super) fn place(&self, knock: Knock) -> KnockPlace {
+        let is_named = self.names(knock);
+        let place = is_named.then(|| self.find(knock).ok()).flatten();
+        place.map_or(KnockPlace::NONE, KnockPlace)
     }
 
-    pub(super) fn naming(&self, knock: Knock) -> &[DoorId] {
-        self.lookup(knock).map_or(&[], |named| &named.anywhere)
+    /// Returns the doors that have the knock with this place.
+    pub(super) fn naming(&self, KnockPlace(place): KnockPlace) -> &[DoorId] {
+        self.named.get(place).map_or(&[], |named| &named.anywhere)
     }
 
-    pub(super) fn starting_with(&self, knock: Knock) -> &[DoorId] {
-        self.lookup(knock).map_or(&[], |named| &named.first)
+    /// Returns the doors that have a knock first. It had this place; if it has another one by now, it is looked for.
+    pub(super) fn starting_with(&self, knock: Knock, place: KnockPlace) -> &[DoorId] {
+        let at = |KnockPlace(place): KnockPlace| self.named.get(place);
+        let there = at(place).filter(|named| named.knock == knock);
+        there.or_else(|| at(self.place(knock))).map_or(&[], |named| &named.first)
     }
 }
 

@@ -47,7 +47,7 @@ use self::voids::Voids;
 use super::{ANTICIPATED, RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
-use crate::doors::{Begun, DoorId};
+use crate::doors::{Begun, DoorId, KnockPlace};
 use crate::effect::{Effect, Note, Obstacle};
 use crate::groups::GroupId;
 use crate::limits::Limits;
@@ -93,6 +93,8 @@ struct Heard<'a> {
     packet: &'a Packet,
     client: IpAddr,
     knock: Knock,
+    /// Where it was among the knocks of all doors when the packet came.
+    place: KnockPlace,
     fingerprint: Option<Fingerprint>,
 }
 
@@ -147,7 +149,7 @@ impl KnockRules {
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
-        site.doors.starting_with(heard.knock, &mut starting);
+        site.doors.starting_at(heard.knock, heard.place, &mut starting);
         self.runs = self.runs.wrapping_add(1);
         let (_, serial) = self.due_after(heard.at, Seconds::MAX);
         let mut youngest = self.look_at_attempts(oldest, site);
@@ -392,9 +394,7 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>) {
-        if !site.doors.admit(&site.listening, packet) {
-            return;
-        }
+        let Some(place) = site.doors.admit_at(&site.listening, packet) else { return };
         site.counts.admitted = site.counts.admitted.saturating_add(1);
         self.remembered.forget_due(at);
         site.look_at_periods(stamp);
@@ -403,6 +403,7 @@ impl<X> RuleSet<X> for KnockRules {
             packet,
             client: packet.source,
             knock: packet.knock(),
+            place,
             fingerprint: Fingerprint::of(packet),
         };
         let oldest = self.attempts.oldest_of(heard.client);
