@@ -159,8 +159,11 @@ impl SlotTable {
 
     fn grow(&mut self) {
         let there = self.buckets.len();
-        let larger = there.saturating_mul(2).max(2);
-        let larger = if there < self.enough { larger.min(self.enough) } else { larger };
+        let mut larger = there.saturating_mul(2).max(2);
+        // The last step before that may be longer: most slots are moved with the last steps.
+        if there < self.enough && larger >= self.enough / 2 {
+            larger = self.enough;
+        }
         let old = core::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; larger]);
         for Bucket { hashes, slots } in old {
             for (hash, slot) in hashes.into_iter().zip(slots) {
