@@ -44,10 +44,13 @@ impl Threads {
     const PIECE: (usize, usize) = (4 << 10, 256 << 10);
 
     /// Has threads read these captures. Returns them and where each capture is taken from.
+    ///
+    /// # Errors
+    /// The captures, where the system starts no thread.
     pub(super) fn read(
         captures: Vec<Capture>,
         is_unwanted: Option<&Unwanted>,
-    ) -> (Self, Vec<Ahead>) {
+    ) -> Result<(Self, Vec<Ahead>), Vec<Capture>> {
         let (least, most) = Self::PIECE;
         let room = Self::ROOM.checked_div(captures.len().saturating_mul(2)).unwrap_or(most);
         let manner = Manner { is_unwanted: is_unwanted.cloned(), room: room.clamp(least, most) };
@@ -55,9 +58,13 @@ impl Threads {
         let (results, done) = channel();
         let jobs = Arc::new(Mutex::new(jobs));
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        for _ in 0..processors.min(captures.len()) {
+        let threads = (0..processors.min(captures.len())).map_while(|_| {
             let (jobs, results, manner) = (Arc::clone(&jobs), results.clone(), manner.clone());
-            thread::spawn(move || work(&jobs, &results, &manner));
+            thread::Builder::new().spawn(move || work(&jobs, &results, &manner)).ok()
+        });
+        // Fewer than wanted read all captures as well.
+        if threads.count() == 0 {
+            return Err(captures);
         }
         let (mut ready, mut feeds) = (Vec::new(), Vec::new());
         for (index, capture) in captures.into_iter().enumerate() {
@@ -66,7 +73,7 @@ impl Threads {
             // There is a thread, which waits for it.
             let _ = to_read.send(Job { index, capture, piece: Piece::default() });
         }
-        (Self { to_read, done, ready }, feeds)
+        Ok((Self { to_read, done, ready }, feeds))
     }
 
     /// Takes the next piece of a capture, and has the one after it read. `used` is the one before.

@@ -101,15 +101,19 @@ impl Merge {
         self.is_unwanted = is_unwanted;
     }
 
-    /// Has threads read the captures.
+    /// Has threads read the captures, if there is a thread to be had.
     fn begin_threads(&mut self, is_unwanted: Option<&Unwanted>) {
         let captures = self.parts.drain(..).filter_map(|part| match part.feed {
             Feed::Here(capture) => Some(*capture),
             Feed::Ahead(_) => None,
         });
-        let (threads, feeds) = Threads::read(captures.collect(), is_unwanted);
-        self.parts = feeds.into_iter().map(|ahead| Part::of(Feed::Ahead(ahead))).collect();
-        self.threads = Some(threads);
+        match Threads::read(captures.collect(), is_unwanted) {
+            Ok((threads, feeds)) => {
+                self.parts = feeds.into_iter().map(|ahead| Part::of(Feed::Ahead(ahead))).collect();
+                self.threads = Some(threads);
+            }
+            Err(captures) => self.parts = captures.into_iter().map(Part::new).collect(),
+        }
     }
 
     /// Returns what is next, or `None` after the last packet. May wait for a live capture.
