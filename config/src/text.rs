@@ -74,6 +74,30 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
+/// Why there is no thread, and the way out.
+#[derive(Debug)]
+pub struct ThreadFault(pub io::Error);
+
+impl fmt::Display for ThreadFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        write!(
+            out,
+            "cannot start a thread: {}; raise the limit of processes and threads (`ulimit -u`, or \
+             TasksMax= of a service), or end other programs",
+            Cause(error)
+        )
+    }
+}
+
+impl std::error::Error for ThreadFault {}
+
+impl From<ThreadFault> for io::Error {
+    fn from(error: ThreadFault) -> Self {
+        Self::other(error)
+    }
+}
+
 /// Part of the text, fit for a message: bytes that are not UTF-8 are U+FFFD, control characters are
 /// escaped, others that cannot be seen are named when it is printed, and after [`Excerpt::MAX_CHARS`] characters it ends in `...`.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use knock_compat::Rules;
 use knock_config::options::Format;
+use knock_config::text::ThreadFault;
 use knock_engine::Limits;
 
 use crate::args::ReplayArgs;
@@ -64,7 +65,8 @@ pub(crate) fn run(args: &ReplayArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     if let Some(file) = &args.expect {
         return test::expect::run(args, file, replay, streams);
     }
-    let (reading, playing, written) = replay.transcript(args, streams.output, streams.errors);
+    let played = replay.transcript(args, streams.output, streams.errors);
+    let (reading, playing, written) = played.map_err(|why| streams.cannot_start(&why))?;
     let summary = reading.summary_of(&playing);
     finish(streams, input.quiet, written, &reading, summary).map(|()| Exit::Done)
 }
@@ -79,12 +81,15 @@ impl ReplayArgs {
 
 impl Replay {
     /// Replays, and writes the transcript to `out` and all else to `messages`.
+    ///
+    /// # Errors
+    /// As [`play`].
     pub(crate) fn transcript(
         self,
         args: &ReplayArgs,
         out: &mut (dyn Write + Send),
         messages: &mut (dyn Write + Send),
-    ) -> (ReadingDone, PlayingDone, io::Result<()>) {
+    ) -> Result<(ReadingDone, PlayingDone, io::Result<()>), ThreadFault> {
         let Self { rules, config: Configuration { doors, .. }, reader, bar } = self;
         let limits = load::limits(args.input.max_attempts);
         play(rules, doors, &limits, reader, Printer::new(args.shown(), bar, out, messages))
@@ -107,11 +112,11 @@ fn objects(args: &ReplayArgs, replay: Replay, streams: &mut Streams<'_>) -> Resu
     };
     let engine = rules.engine(config.doors, reader.listening(), &limits);
     let doors = engine.doors().clone();
-    let ((reading, playing), written) = buffered(streams.output, |out| {
+    let (done, written) = buffered(streams.output, |out| {
         let mut objects = Objects::new(Json::new(VERSION, live, out), &captures, args.verbose);
         let print = |to_print| objects.run(&doors, to_print);
         // Why the printer ended, if it did, is what it returns.
-        let ((playing, facts), written) = printing(live, print, |mut outgoing| {
+        let played = printing(live, print, |mut outgoing| {
             let Some(facts) = facts else {
                 let (playing, _) = watch(rules, engine, &mut reader, &mut outgoing);
                 let _ = outgoing.end();
@@ -124,10 +129,15 @@ fn objects(args: &ReplayArgs, replay: Replay, streams: &mut Streams<'_>) -> Resu
             playing.counts.admitted = admitted;
             (playing, Some(facts))
         });
+        let ((playing, facts), written) = match played {
+            Ok(played) => played,
+            Err(why) => return (Err(why), Ok(())),
+        };
         let reading = reader.finish();
         let written = written.and_then(|()| objects.write_summary((&playing, &reading), facts));
-        ((reading, playing), written)
+        (Ok((reading, playing)), written)
     });
+    let (reading, playing) = done.map_err(|why| streams.cannot_start(&why))?;
     let mut summary = reading.summary_of(&playing);
     if let Some(Shard { number, of }) = args.shard {
         summary

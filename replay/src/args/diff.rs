@@ -31,7 +31,7 @@ Exit status:
   0  there is no difference
   1  there is one, or no packet was admitted and nothing was compared
   2  the command line or a configuration has an error
-  3  a capture could not be read, or not to its end
+  3  a capture could not be read, or not to its end, or no thread can be started
   4  standard output could not be written";
 
 /// Show what another configuration, or knockd 0.8, does differently

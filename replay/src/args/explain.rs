@@ -30,7 +30,7 @@ Examples:
 Exit status:
   0  the captures were replayed to their ends
   2  the command line or the configuration has an error
-  3  a capture could not be read, or not to its end
+  3  a capture could not be read, or not to its end, or no thread can be started
   4  standard output could not be written";
 
 /// Explain why knocks did not open a door

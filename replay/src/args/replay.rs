@@ -34,7 +34,7 @@ Exit status:
   0  the captures were replayed to their ends
   1  the transcript differs from --expect, or an assertion fails
   2  the command line, the configuration or an assertion file has an error
-  3  a capture could not be read, or not to its end
+  3  a capture could not be read, or not to its end, or no thread can be started
   4  standard output could not be written
 
 'knock-replay COMMAND --help' explains a command; knock-replay(1) all of them.";

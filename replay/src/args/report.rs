@@ -26,7 +26,7 @@ Examples:
 Exit status:
   0  the captures were replayed to their ends, and the page was written
   2  the command line or the configuration has an error
-  3  a capture could not be read, or not to its end
+  3  a capture could not be read, or not to its end, or no thread can be started
   4  the page could not be written";
 
 /// Write a page for a browser: what happened, and why

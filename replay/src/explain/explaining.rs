@@ -112,7 +112,7 @@ impl<'a> Explaining<'a> {
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         thread::scope(|scope| {
-            let Some(mut aside) = beside.begin(scope) else { return Ok(()) };
+            let Some(mut aside) = beside.begin(scope)? else { return Ok(()) };
             let mut piece = |inputs: &mut Vec<Input>| -> io::Result<()> {
                 // Both sides read the same, and none of it is copied.
                 let inputs_of_both = Arc::new(mem::replace(inputs, aside.spare()));

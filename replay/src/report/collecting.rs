@@ -4,11 +4,13 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use knock_config::text::ThreadFault;
 use knock_engine::Listening;
 
 use super::collect::PageContent;
 use crate::explain::{CaptureNames, Explanation, Words};
 use crate::session::load::Configuration;
+use crate::session::threads;
 
 /// What is on its way to the thread, and the thread.
 pub(super) struct Collecting<'scope> {
@@ -35,18 +37,22 @@ impl<'scope> Collecting<'scope> {
     const WAITING: usize = 4;
 
     /// Begins to keep what happens at the doors of a configuration, while these destinations count.
+    ///
+    /// # Errors
+    /// Why there is no thread.
     pub(super) fn begin(
         scope: &'scope Scope<'scope, '_>,
         kept: PageContent,
         config: &'scope Configuration,
         captures: &'scope CaptureNames,
         listening: Listening,
-    ) -> Self {
+    ) -> Result<Self, ThreadFault> {
         let (batches, to_keep) = sync_channel(Self::WAITING);
         let (give_back, used) = channel();
-        let thread = scope.spawn(move || keep(kept, config, captures, &to_keep, &give_back));
+        let thread =
+            threads::start(scope, move || keep(kept, config, captures, &to_keep, &give_back))?;
         let batch = Batch { listening, happened: Vec::with_capacity(Self::BATCH) };
-        Self { batch, batches, used, thread }
+        Ok(Self { batch, batches, used, thread })
     }
 
     /// Takes what happened while these destinations count.
@@ -137,7 +143,8 @@ mod tests {
         let many = 3 * Collecting::BATCH + 7;
         let kept = thread::scope(|scope| {
             let kept = PageContent::new(Limits::MEMORY);
-            let mut collecting = Collecting::begin(scope, kept, &config, &captures, first.clone());
+            let mut collecting =
+                Collecting::begin(scope, kept, &config, &captures, first.clone()).unwrap();
             let pair = |number| u32::try_from(number).unwrap();
             for number in 0..many {
                 collecting.add(pair(number), &happened(number), &first);

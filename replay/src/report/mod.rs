@@ -22,6 +22,7 @@ use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::thread;
 
+use knock_config::text::ThreadFault;
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let mut openings = Openings::new(Openings::MOST);
     let kept = thread::scope(|scope| {
         let kept = PageContent::new(Limits::MEMORY);
-        let mut collecting = Collecting::begin(scope, kept, &config, &captures, listening);
+        let mut collecting = Collecting::begin(scope, kept, &config, &captures, listening)?;
         // Nothing is written yet, and nothing can fail.
         let _ = explaining.run(
             &mut reader,
@@ -72,10 +73,11 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
                 Ok(())
             },
         );
-        collecting.end()
+        Ok(collecting.end())
     });
     // Takes the progress bar off the screen as well.
     let mut reading = reader.finish();
+    let kept = kept.map_err(|why: ThreadFault| streams.cannot_start(&why))?;
     let is_interrupted = interrupt.as_ref().is_some_and(Interrupt::came);
     if is_interrupted {
         reading.forgive_cuts();

@@ -43,7 +43,7 @@ where
         }
     }
     thread::scope(|scope| {
-        let ahead = ReadAhead::begin(scope, reader, decoder);
+        let mut ahead = ReadAhead::begin(scope, reader, decoder);
         let result = loop {
             inputs.clear();
             ahead.next(&mut inputs);

@@ -12,7 +12,7 @@ pub enum Exit {
     Differ,
     /// The command line, the configuration or an expectation has an error: 2.
     Config,
-    /// A capture could not be read, or not to its end: 3.
+    /// A capture could not be read, or not to its end, or there is no thread for it: 3.
     Capture,
     /// Standard output, or a file, could not be written: 4.
     Output,

@@ -18,6 +18,7 @@ pub(crate) mod reader;
 mod state;
 pub(crate) mod summary;
 pub(crate) mod terminal;
+pub(crate) mod threads;
 pub(crate) mod unwanted;
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
+use knock_config::text::ThreadFault;
 use knock_engine::Timestamp;
+
+use super::threads;
 
 /// What is to be printed next.
 #[derive(Debug)]
@@ -62,16 +65,19 @@ pub(crate) fn outgoing<T>(live: bool) -> (Outgoing<T>, ToPrint<T>) {
 }
 
 /// Plays while another thread prints, and returns what both return.
+///
+/// # Errors
+/// Why there is no such thread. Nothing was played.
 pub(crate) fn printing<T: Send, P: Send, R>(
     live: bool,
     print: impl FnOnce(ToPrint<T>) -> P + Send,
     play: impl FnOnce(Outgoing<T>) -> R,
-) -> (R, P) {
+) -> Result<(R, P), ThreadFault> {
     let (outgoing, to_print) = outgoing(live);
     thread::scope(|scope| {
-        let printing = scope.spawn(move || print(to_print));
+        let printing = threads::start(scope, move || print(to_print))?;
         let played = play(outgoing);
-        (played, printing.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        Ok((played, printing.join().unwrap_or_else(|panic| resume_unwind(panic))))
     })
 }
 

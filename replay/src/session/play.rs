@@ -4,6 +4,7 @@ use std::io;
 use std::thread;
 
 use knock_compat::{Rules, Sight};
+use knock_config::text::ThreadFault;
 use knock_engine::{Doors, Limits};
 
 use super::drive::PlayingDone;
@@ -15,13 +16,16 @@ use super::unwanted::{SomeClients, unwanted};
 use crate::output::text::Printer;
 
 /// Replays while one thread reads ahead, unless packets are live, and one prints the transcript.
+///
+/// # Errors
+/// Why there is no thread that prints. Nothing was replayed.
 pub(crate) fn play(
     rules: Rules,
     doors: Doors,
     limits: &Limits,
     mut reader: Reader,
     printer: Printer<'_>,
-) -> (ReadingDone, PlayingDone, io::Result<()>) {
+) -> Result<(ReadingDone, PlayingDone, io::Result<()>), ThreadFault> {
     let live = reader.is_live();
     let engine = rules.engine(doors, reader.listening(), limits);
     let (doors, sight) = (engine.doors().clone(), Sight::of(&engine));
@@ -35,11 +39,11 @@ pub(crate) fn play(
             return player.play(|events| reader.read(&sight, 1, events));
         }
         thread::scope(|scope| {
-            let ahead = ReadAhead::begin(scope, &mut reader, sight);
+            let mut ahead = ReadAhead::begin(scope, &mut reader, sight);
             let playing = player.play(|events| ahead.next(events));
             ahead.end();
             playing
         })
-    });
-    (reader.finish(), playing, written)
+    })?;
+    Ok((reader.finish(), playing, written))
 }

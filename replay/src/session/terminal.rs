@@ -6,9 +6,10 @@ use std::path::Path;
 use knock_capture::{CaptureError, Fault};
 use knock_config::diagnostics::{self, Style};
 use knock_config::file_faults::WriteFault;
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, ThreadFault, shown};
 
 use super::exit::Exit;
+use super::threads;
 
 /// What the program writes to, besides standard input, which it reads if a capture is named `-`.
 pub struct Streams<'a> {
@@ -82,8 +83,18 @@ impl Streams<'_> {
         }
     }
 
-    /// Says that standard output cannot be written, unless its reader has gone, who then wants no more.
+    /// Says that there is no thread to replay on.
+    pub(crate) fn cannot_start(&mut self, why: &ThreadFault) -> Exit {
+        self.error(&why.to_string());
+        Exit::Capture
+    }
+
+    /// Says that standard output cannot be written, unless its reader has gone, who then wants no more; or that there
+    /// was no thread, where that kept a replay from its end.
     pub(crate) fn cannot_write(&mut self, error: &io::Error) -> Exit {
+        if let Some(why) = threads::fault(error) {
+            return self.cannot_start(why);
+        }
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
         }

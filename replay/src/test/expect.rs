@@ -63,7 +63,8 @@ pub(crate) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let mut kept = KeptTranscript::default();
-    let (reading, playing, written) = replay.transcript(args, &mut kept, streams.errors);
+    let played = replay.transcript(args, &mut kept, streams.errors);
+    let (reading, playing, written) = played.map_err(|why| streams.cannot_start(&why))?;
     if kept.is_full {
         streams.error(TOO_LONG);
         return Err(Exit::Output);

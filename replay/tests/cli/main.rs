@@ -34,4 +34,5 @@ mod signed;
 mod signed_doors;
 mod suite;
 mod summary;
+mod threads;
 mod transcript;

@@ -61,9 +61,10 @@ pub(crate) fn run(args: &DiffArgs, new: &Path, streams: &mut Streams<'_>) -> Res
     let (mut reader, _) =
         load::open(input, &[&old.doors, &new.doors], args.format == Format::Text, streams)?;
     let both = Both::new(load::limits(input.max_attempts), old, new, &reader);
-    let outcome = both.play(&mut reader);
+    let played = both.play(&mut reader);
     // Takes the progress bar off the screen as well.
     let reading = reader.finish();
+    let outcome = played.map_err(|why| streams.cannot_start(&why))?;
     let colour = streams.output_colour;
     let ((), written) = buffered(streams.output, |out| {
         let mut output: Box<dyn Output<Changes> + '_> = match args.format {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
 
+use knock_config::text::ThreadFault;
 use knock_engine::{Limits, Timestamp};
 
 use super::Outcome;
@@ -46,25 +47,29 @@ impl Both {
     }
 
     /// Lets both do what they do on all packets. A thread reads, each side has one, and this one compares.
-    pub(super) fn play(self, reader: &mut Reader) -> Outcome {
+    ///
+    /// # Errors
+    /// Why a side has no thread. Nothing was compared.
+    pub(super) fn play(self, reader: &mut Reader) -> Result<Outcome, ThreadFault> {
         // A cause can be a packet to any port.
         reader.begin(None);
         let Self { mut old, mut new, names, captures } = self;
         let sights = BothSights::new(old.sight(), new.sight());
         let mut comparer = Comparer::new(&old.doors, &new.doors, names.all());
         let start = thread::scope(|scope| {
-            let ahead = ReadAhead::begin(scope, reader, sights);
-            let old = Worker::begin(scope, &mut old.explainer, &old.doors, Input::as_old);
-            let new = Worker::begin(scope, &mut new.explainer, &new.doors, Input::as_new);
+            let old = Worker::begin(scope, &mut old.explainer, &old.doors, Input::as_old)?;
+            let new = Worker::begin(scope, &mut new.explainer, &new.doors, Input::as_new)?;
+            // Last: one that waits for packets could not be ended.
+            let mut ahead = ReadAhead::begin(scope, reader, sights);
             let mut pieces = Pieces { old, new, given: VecDeque::new(), spare: Vec::new() };
-            let start = pieces.compare_all(&ahead, &mut comparer);
+            let start = pieces.compare_all(&mut ahead, &mut comparer);
             ahead.end();
-            start
-        });
+            Ok(start)
+        })?;
         let (unmatched, divergences) = comparer.finish();
         let (changes, left_out) = unmatched.paired();
         let start = start.unwrap_or(Timestamp::EPOCH);
-        Outcome { old, new, names, captures, start, divergences, changes, left_out }
+        Ok(Outcome { old, new, names, captures, start, divergences, changes, left_out })
     }
 }
 
@@ -82,7 +87,7 @@ impl Pieces {
     /// Lets both sides handle all of the input, and what is due after it. Returns when it begins.
     fn compare_all(
         &mut self,
-        ahead: &ReadAhead<'_, Input>,
+        ahead: &mut ReadAhead<'_, Input>,
         comparer: &mut Comparer<'_>,
     ) -> Option<Timestamp> {
         let mut start = None;

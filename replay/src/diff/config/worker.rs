@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
+use knock_config::text::ThreadFault;
 use knock_engine::{ANTICIPATED, TimedEffect, Timestamp};
 
 use super::divergence::is_of_attempt;
@@ -15,6 +16,7 @@ use super::side::SideDoors;
 use super::step::{Step, StepTime, Steps, Trigger};
 use crate::explain::{Explainer, Explanation};
 use crate::session::incoming::Incoming;
+use crate::session::threads;
 
 /// A thread that lets a configuration do what it does, and what it has done.
 ///
@@ -35,20 +37,23 @@ impl Worker {
     const WAITING: usize = 4;
 
     /// Begins to work. `see` returns what a side sees of an input.
+    ///
+    /// # Errors
+    /// Why there is no thread.
     pub(super) fn begin<'scope>(
         scope: &'scope Scope<'scope, '_>,
         explainer: &'scope mut Explainer,
         doors: &'scope SideDoors,
         see: fn(&Input) -> &Incoming,
-    ) -> Self {
+    ) -> Result<Self, ThreadFault> {
         let (pieces, to_do) = channel();
         let (out, done) = sync_channel(Self::WAITING);
         let (used, to_fill) = channel();
-        scope.spawn(move || {
+        threads::start(scope, move || {
             let recorder = Recorder::new(doors, out, to_fill);
             Work { explainer, recorder: RefCell::new(recorder) }.run(&to_do, see);
-        });
-        Self { pieces: Some(pieces), done, used, steps: Steps::default(), place: 0 }
+        })?;
+        Ok(Self { pieces: Some(pieces), done, used, steps: Steps::default(), place: 0 })
     }
 
     /// Hands over a piece.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
+use knock_config::text::ThreadFault;
 use knock_engine::ANTICIPATED;
 
 use super::compare::{Done, Knock};
 use super::input::Input;
+use crate::session::threads;
 
 /// The thread, and what it has done.
 pub(super) struct Ahead {
@@ -21,15 +23,19 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
+    /// Begins to work.
+    ///
+    /// # Errors
+    /// Why there is no thread.
     pub(super) fn begin<'scope>(
         scope: &'scope Scope<'scope, '_>,
         knock: &'scope mut Knock,
-    ) -> Self {
+    ) -> Result<Self, ThreadFault> {
         let (pieces, to_do) = channel();
         let (out, done) = channel();
         let (used, to_fill) = channel();
-        scope.spawn(move || work(knock, &to_do, &out, &to_fill));
-        Self { pieces, done, used, given: VecDeque::new() }
+        threads::start(scope, move || work(knock, &to_do, &out, &to_fill))?;
+        Ok(Self { pieces, done, used, given: VecDeque::new() })
     }
 
     /// Hands over some of the input.

@@ -161,7 +161,7 @@ impl Comparing<'_> {
         let (knock, older) = comparison.sides();
         let doors = knock.doors().clone();
         thread::scope(|scope| {
-            let mut ahead = Ahead::begin(scope, knock);
+            let mut ahead = Ahead::begin(scope, knock)?;
             in_pieces(reader, decoder, |inputs| {
                 self.start = self.start.or(inputs.first().map(|first| first.at));
                 ahead.give(mem::take(inputs));

@@ -8,9 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
 use knock_compat::Engine;
+use knock_config::text::ThreadFault;
 use knock_engine::{ANTICIPATED, CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
 
 use super::input::Input;
+use crate::session::threads;
 
 /// An opening of a door, by one of the inputs of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +56,17 @@ impl Aside {
     /// How many pieces wait for the thread: enough for it to lag behind while another reads, some 8 MB.
     const WAITING: usize = 64;
 
-    pub(super) fn begin<'scope>(scope: &'scope Scope<'scope, '_>, mut engine: Engine) -> Self {
+    /// Begins to run.
+    ///
+    /// # Errors
+    /// Why there is no thread.
+    pub(super) fn begin<'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        mut engine: Engine,
+    ) -> Result<Self, ThreadFault> {
         let (inputs, pieces) = sync_channel::<Arc<Vec<Input>>>(Self::WAITING);
         let (answer, openings) = channel();
-        scope.spawn(move || {
+        threads::start(scope, move || {
             for piece in pieces {
                 let opened = play(&mut engine, &piece);
                 // When there is an answer, the piece is given back.
@@ -67,8 +76,8 @@ impl Aside {
                     return;
                 }
             }
-        });
-        Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new() }
+        })?;
+        Ok(Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new() })
     }
 
     /// Hands over what knock is going to have.

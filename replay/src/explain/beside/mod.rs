@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::thread::Scope;
 
 use knock_compat::{Engine, Refusal, Rules, Sight};
-use knock_config::text::printable;
+use knock_config::text::{ThreadFault, printable};
 use knock_engine::{DoorId, Doors, Limits, Listening, address};
 
 use self::aside::PieceOpenings;
@@ -58,8 +58,14 @@ impl Beside {
     }
 
     /// Lets knockd 0.8 run on a thread of its own; `None` if it would not start.
-    pub(super) fn begin<'scope>(&mut self, scope: &'scope Scope<'scope, '_>) -> Option<Aside> {
-        self.engine.take().map(|engine| Aside::begin(scope, engine))
+    ///
+    /// # Errors
+    /// Why there is no thread.
+    pub(super) fn begin<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Result<Option<Aside>, ThreadFault> {
+        self.engine.take().map(|engine| Aside::begin(scope, engine)).transpose()
     }
 
     /// Counts the openings that are known by both rules.

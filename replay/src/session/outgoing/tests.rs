@@ -144,3 +144,12 @@ fn what_is_left_is_printed_at_the_end_once() {
         }
     }
 }
+
+/// Where there are threads.
+fn printing<T: Send, P: Send, R>(
+    live: bool,
+    print: impl FnOnce(ToPrint<T>) -> P + Send,
+    play: impl FnOnce(Outgoing<T>) -> R,
+) -> (R, P) {
+    super::printing(live, print, play).unwrap()
+}

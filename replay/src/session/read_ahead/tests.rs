@@ -73,7 +73,7 @@ fn the_thread_ends_early_when_nobody_wants_more() {
             Endless { at: 0, bytes: Cursor::new(HEADER.to_vec()), count: Arc::clone(&count) };
         let mut reader = reader(vec![Box::new(endless)]);
         let seen = thread::scope(|scope| {
-            let ahead = ReadAhead::begin(scope, &mut reader, sight());
+            let mut ahead = ReadAhead::begin(scope, &mut reader, sight());
             let mut events = Events::new();
             let mut seen = Vec::new();
             for _ in 0..pieces {
@@ -179,7 +179,7 @@ fn read_ahead(captures: Vec<Vec<u8>>) -> (Vec<u32>, ReadingDone) {
 /// Returns the numbers of the packets.
 fn drain(mut reader: Reader) -> (Vec<u32>, ReadingDone) {
     let seen = thread::scope(|scope| {
-        let ahead = ReadAhead::begin(scope, &mut reader, sight());
+        let mut ahead = ReadAhead::begin(scope, &mut reader, sight());
         let (mut seen, mut events) = (Vec::new(), Events::new());
         loop {
             ahead.next(&mut events);
