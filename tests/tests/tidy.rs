@@ -336,6 +336,22 @@ fn only_the_guard_writes_files() {
     assert_eq!(writers, known, "these write nothing any more");
 }
 
+/// They panic where the system starts no thread, as at a limit of processes; those of `thread::Builder` return an error.
+#[test]
+fn no_thread_is_started_by_functions_that_panic() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (folder, _) in CRATES {
+        let mut texts = Vec::new();
+        read_sources(&root, &format!("{folder}/src"), &mut texts);
+        for (name, text) in texts {
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for word in ["thread::spawn(", "scope.spawn("] {
+                assert!(!code.contains(word), "{name} has `{word}`: use `thread::Builder`");
+            }
+        }
+    }
+}
+
 /// Reads the sources of a folder, but for files of tests.
 fn read_sources(root: &Path, folder: &str, texts: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(root.join(folder)).unwrap() {

@@ -56,7 +56,7 @@ impl Names {
     ) -> Self {
         // Without the thread, lines have no names.
         if let Ok(answers) = socket.try_clone() {
-            thread::spawn(move || pass_on(answers, answer));
+            let _ = thread::Builder::new().spawn(move || pass_on(answers, answer));
         }
         Self { socket, known: BTreeMap::new(), asked: BTreeMap::new(), pause: None }
     }

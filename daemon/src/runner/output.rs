@@ -22,6 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_config::LogTime;
+use knock_config::text::ThreadFault;
 
 use self::digest::Digest;
 pub(super) use self::digest::Step;
@@ -153,20 +154,24 @@ pub(super) struct Output {
 
 impl Output {
     /// Opens the log file and starts the threads.
-    pub(super) fn new(sinks: Sinks, resolver: Option<UnixStream>) -> Self {
-        let (screen, screen_ended) = Screen::new();
+    ///
+    /// # Errors
+    /// If the system starts no thread.
+    pub(super) fn new(sinks: Sinks, resolver: Option<UnixStream>) -> io::Result<Self> {
+        let (screen, screen_ended) = Screen::new()?;
         let (end, ended) = mpsc::channel();
         let jobs = Queue::new();
         let names = resolver.map(|resolver| names(resolver, &jobs));
         // In the journal, a flood would be as harmful as in a file.
         let verbose = sinks.verbose && !leads_to_journal(&io::stdout());
         let (writer, to_do) = (Writer::new(sinks, names, screen), jobs.clone());
-        thread::spawn(move || {
+        let started = thread::Builder::new().spawn(move || {
             // After it, the thread of the screen ends.
             writer.run(&to_do);
             let _ = end.send(());
         });
-        Self {
+        started.map_err(ThreadFault)?;
+        Ok(Self {
             jobs,
             ended: [ended, screen_ended],
             lost: LostLines::default(),
@@ -174,7 +179,7 @@ impl Output {
             digest: Digest::default(),
             verbose,
             reopening: None,
-        }
+        })
     }
 
     /// Returns the latest lines of the log.

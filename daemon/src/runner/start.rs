@@ -193,7 +193,7 @@ impl Runner {
             unremembered: BTreeSet::new(),
             keeps_doors: false,
             clock,
-            output: Output::new(sinks, names),
+            output: Output::new(sinks, names).map_err(|error| system("write lines", &error))?,
             resolver,
             sniffer: super::SnifferProcess::new(sniffer, socket),
             starter,

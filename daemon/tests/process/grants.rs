@@ -153,6 +153,30 @@ fn capabilities_that_are_made_to_be_inherited_are_given_up_too() {
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 }
 
+/// As root is limited by the group of processes that a service is, so is an ordinary user by a number.
+#[test]
+fn without_threads_the_start_fails_with_an_error() {
+    let Some(machine) =
+        machine("without_threads_the_start_fails_with_an_error", &["prlimit"], CONFIG)
+    else {
+        return;
+    };
+    // Nobody else has processes of this user.
+    let user = 100_000 + std::process::id();
+    machine.folder.give_to(user);
+    let grant = "--inh-caps=+net_raw --ambient-caps=+net_raw";
+    let ids = format!("--reuid={user} --regid={user} --clear-groups {grant}");
+    let errors = ["1", "2", "3", "4"].map(|limit| {
+        let line = format!("prlimit --nproc={limit} setpriv {ids} ./knockd -i lo -c knockd.conf");
+        let outcome = machine.run(&line);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{limit}");
+        format!("{limit}: {}", outcome.stderr)
+    });
+    let directory = machine.folder.directory().to_str().unwrap();
+    insta::assert_snapshot!(errors.concat().replace(directory, "DIR"));
+    machine.wait_for_no_process();
+}
+
 /// Returns a machine whose folder all users may use, with a copy of the program.
 fn machine(name: &str, programs: &[&str], config: &str) -> Option<Machine> {
     let programs = [PROGRAMS, &["setpriv"], programs].concat();

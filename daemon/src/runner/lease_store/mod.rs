@@ -21,6 +21,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use knock_config::text::ThreadFault;
+
 pub(super) use self::file::{make_folder_of, sync_folder_of};
 use self::take::{Taken, take};
 pub(super) use self::writer::Event;
@@ -93,7 +95,8 @@ impl LeaseStore {
         let (sender, events) = mpsc::channel();
         let writer = Writer::new(places, taken, sender, waker);
         let thread = thread::Builder::new().name("leases".to_owned());
-        let thread = thread.spawn(move || writer.work(&queue))?;
+        let thread = thread.spawn(move || writer.work(&queue));
+        let thread = thread.map_err(ThreadFault)?;
         Ok(Self { jobs, events, wake, thread })
     }
 

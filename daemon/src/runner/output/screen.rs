@@ -7,6 +7,8 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use knock_config::text::ThreadFault;
+
 use super::journal::{Entry, Journal};
 use super::losses::LostLines;
 use super::queue::{Next, Queue, Share};
@@ -32,11 +34,14 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Starts the thread. The receiver gets a message when, after the last use, everything is written.
-    pub(super) fn new() -> (Self, Receiver<()>) {
+    ///
+    /// # Errors
+    /// If the system starts no thread.
+    pub(super) fn new() -> io::Result<(Self, Receiver<()>)> {
         let jobs = Queue::new();
         let to_do = jobs.clone();
         let (end, ended) = mpsc::channel();
-        thread::spawn(move || {
+        let started = thread::Builder::new().spawn(move || {
             let mut journal = Journal::default();
             while let Next::Job(job) = to_do.next(None) {
                 perform(job, &mut journal);
@@ -44,7 +49,8 @@ impl Screen {
             // The receiver may have stopped waiting.
             let _ = end.send(());
         });
-        (Self { jobs, lost: LostLines::default() }, ended)
+        started.map_err(ThreadFault)?;
+        Ok((Self { jobs, lost: LostLines::default() }, ended))
     }
 
     /// Queues a line.
