@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use knock_config::command_line;
 use knock_config::diagnostics::Style;
-use knock_config::file_faults::WriteFault;
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::{OutputFault, WriteFault};
+use knock_config::text::shown;
 use knock_guard::{Readers, Target};
 
 pub use crate::args::{Args, command, whole_command};
@@ -136,8 +136,7 @@ fn print(text: &str, streams: &mut Streams<'_>) -> Exit {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             let reporter = Reporter::new(streams.output, streams.errors, Form::Quiet);
-            let error = format!("cannot write to standard output: {}", Cause(&error));
-            fail(reporter, &error, None, Exit::Failed)
+            fail(reporter, &OutputFault(&error), None, Exit::Failed)
         }
     }
 }

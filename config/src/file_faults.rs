@@ -29,7 +29,12 @@ enum Usual {
     Denied,
     ReadOnly,
     Full,
+    OverQuota,
 }
+
+/// Why standard output cannot be written, and the way out.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputFault<'a>(pub &'a io::Error);
 
 impl Usual {
     /// Returns which it is; `None` for another one, and for an error with a text of its own.
@@ -41,6 +46,7 @@ impl Usual {
             (ErrorKind::PermissionDenied, Self::Denied),
             (ErrorKind::ReadOnlyFilesystem, Self::ReadOnly),
             (ErrorKind::StorageFull, Self::Full),
+            (ErrorKind::QuotaExceeded, Self::OverQuota),
         ];
         let mut usual = usual.into_iter().filter(|_| error.get_ref().is_none());
         usual.find_map(|(kind, usual)| (kind == error.kind()).then_some(usual))
@@ -54,6 +60,7 @@ impl Usual {
             Self::Denied => "permission denied",
             Self::ReadOnly => "the file system is read-only",
             Self::Full => "the disk is full",
+            Self::OverQuota => "the disk quota of this user is used up",
         }
     }
 }
@@ -67,7 +74,7 @@ impl fmt::Display for ReadFault<'_> {
             Some(Usual::Missing | Usual::FileOnTheWay | Usual::Directory) => {
                 write!(out, "{cause}; name {wanted}")
             }
-            Some(Usual::ReadOnly | Usual::Full) | None => out.write_str(&cause),
+            Some(Usual::ReadOnly | Usual::Full | Usual::OverQuota) | None => out.write_str(&cause),
         }
     }
 }
@@ -89,7 +96,8 @@ impl WriteFault<'_> {
                 | Usual::Directory
                 | Usual::Denied
                 | Usual::ReadOnly
-                | Usual::Full,
+                | Usual::Full
+                | Usual::OverQuota,
             )
             | None => cause_of_reading(self.0),
         }
@@ -106,9 +114,29 @@ impl fmt::Display for WriteFault<'_> {
             Usual::Directory => "name a file in it",
             Usual::Denied => "name a place where you may write, or run as another user",
             Usual::ReadOnly => "name a place on another one",
-            Usual::Full => "remove files, or name a place on another disk",
+            Usual::Full | Usual::OverQuota => "remove files, or name a place on another disk",
         };
         write!(out, "; {way_out}")
+    }
+}
+
+impl fmt::Display for OutputFault<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        let way_out = match Usual::of(error) {
+            Some(Usual::Full | Usual::OverQuota) => {
+                "; remove files, or redirect it to another disk"
+            }
+            Some(
+                Usual::Missing
+                | Usual::FileOnTheWay
+                | Usual::Directory
+                | Usual::Denied
+                | Usual::ReadOnly,
+            )
+            | None => "",
+        };
+        write!(out, "cannot write to standard output: {}{way_out}", WriteFault(error).cause())
     }
 }
 
@@ -130,6 +158,24 @@ mod tests {
                 assert!(way_out.contains("name ") || way_out.starts_with("run as "), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_in_our_words_with_a_way_out() {
+        for (code, cause) in [
+            (libc::ENOSPC, "the disk is full"),
+            (libc::EDQUOT, "the disk quota of this user is used up"),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            let way_out = "remove files, or name a place on another disk";
+            assert_eq!(WriteFault(&error).to_string(), format!("{cause}; {way_out}"));
+            let way_out = "remove files, or redirect it to another disk";
+            let output = format!("cannot write to standard output: {cause}; {way_out}");
+            assert_eq!(OutputFault(&error).to_string(), output);
+        }
+        let error = io::Error::from_raw_os_error(libc::EIO);
+        let output = "cannot write to standard output: Input/output error";
+        assert_eq!(OutputFault(&error).to_string(), output);
     }
 
     #[test]

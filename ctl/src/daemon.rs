@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use knock_config::file_faults::ReadFault;
+use knock_config::file_faults::{OutputFault, ReadFault};
 use knock_config::text::{Cause, shown};
 use knock_control::{Call, Frames, Reply, encode};
 use serde_json::{Map, Value};
@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
             Self::NothingToClose => out.write_str(
                 "no such door is open: 'knockctl list' lists the doors that knockd can close",
             ),
-            Self::Output(error) => write!(out, "cannot write to standard output: {}", Cause(error)),
+            Self::Output(error) => OutputFault(error).fmt(out),
             Self::ReaderIsGone => out.write_str("the reader of standard output is gone"),
         }
     }

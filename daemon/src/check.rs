@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 
 use knock_config::Config;
+use knock_config::file_faults::OutputFault;
 use knock_config::options::Format;
-use knock_config::text::Cause;
 use knock_config::{ThisHost, Verdict};
 
 use crate::args::Args;
@@ -114,6 +114,6 @@ pub(crate) fn print(text: &str) -> Exit {
         Ok(()) => Exit::Done,
         // The reader wants no more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(error) => refuse(&format_args!("cannot write to standard output: {}", Cause(&error))),
+        Err(error) => refuse(&OutputFault(&error)),
     }
 }

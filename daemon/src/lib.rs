@@ -41,6 +41,7 @@ use std::io::{self, Write as _};
 
 use clap::Parser as _;
 use knock_config::command_line;
+use knock_config::file_faults::OutputFault;
 
 pub use crate::args::{Args, command};
 pub use crate::exit::Exit;
@@ -100,8 +101,7 @@ fn usage(error: &clap::Error) -> Exit {
         Ok(()) => Exit::Done,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
-            let _ =
-                writeln!(io::stderr(), "knockd: error: cannot write to standard output: {error}");
+            let _ = writeln!(io::stderr(), "knockd: error: {}", OutputFault(&error));
             Exit::Failed
         }
     }

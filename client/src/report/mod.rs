@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use knock_config::Wording;
 use knock_config::diagnostics::{self, Source, Style};
-use knock_config::text::{Cause, counted, shown};
+use knock_config::file_faults::OutputFault;
+use knock_config::text::{counted, shown};
 use knock_engine::Port;
 
 use crate::exit::Exit;
@@ -313,8 +314,7 @@ impl<'a> Reporter<'a> {
     /// Returns the exit status: another one if the output could not be written.
     pub(crate) fn finish(mut self, exit: Exit) -> Exit {
         let Some(cause) = self.failure.take() else { return exit };
-        let error = format!("cannot write to standard output: {}", Cause(&cause));
-        self.complain(&error, None);
+        self.complain(&OutputFault(&cause), None);
         if exit == Exit::Done { Exit::Failed } else { exit }
     }
 

@@ -147,7 +147,8 @@ fn a_full_disk_is_reported_with_status_1() {
     let mut plan = knock("--dry-run 127.0.0.1 7000");
     let outcome = Live::start_with_output(&mut plan, Stdio::from(full())).finish();
     assert_eq!(outcome.status, Some(1));
-    let printed = "knock: error: cannot write to standard output: No space left on device\n";
+    let printed = "knock: error: cannot write to standard output: the disk is full; remove files, or \
+         redirect it to another disk\n";
     assert_eq!(outcome.stderr, printed);
     let outcome = run("--write /dev/full 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));

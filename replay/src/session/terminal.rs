@@ -5,8 +5,8 @@ use std::path::Path;
 
 use knock_capture::{CaptureError, Fault};
 use knock_config::diagnostics::{self, Style};
-use knock_config::file_faults::WriteFault;
-use knock_config::text::{Cause, ThreadFault, shown};
+use knock_config::file_faults::{OutputFault, WriteFault};
+use knock_config::text::{ThreadFault, shown};
 
 use super::exit::Exit;
 use super::threads;
@@ -98,7 +98,7 @@ impl Streams<'_> {
         if error.kind() == io::ErrorKind::BrokenPipe {
             return Exit::Done;
         }
-        self.error(&format!("cannot write to standard output: {}", Cause(error)));
+        self.error(&OutputFault(error).to_string());
         Exit::Output
     }
 

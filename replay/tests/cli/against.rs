@@ -248,8 +248,8 @@ fn what_cannot_be_written_is_status_4() {
         let mut command = desk.command(&format!("{DIFF} -q {more}"));
         let output = command.stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(4));
-        let told =
-            "knock-replay: error: cannot write to standard output: No space left on device\n";
+        let told = "knock-replay: error: cannot write to standard output: the disk is full; remove files, or \
+         redirect it to another disk\n";
         assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
     }
 }

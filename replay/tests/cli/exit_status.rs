@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::common::capture_builder::{Packet, gzip, knocks, knocks_pcap, pcap, syn, zstd};
-use crate::common::{CaseRunner, Live, OPENED, Outcome, finish};
+use crate::common::{CaseRunner, Live, Need, OPENED, Outcome, finish, require};
 
 #[test]
 fn a_replay_to_the_end_is_status_0() {
@@ -180,6 +180,34 @@ fn a_full_disk_is_status_4() {
     let outcome = Live::start_with_output(&mut command, full).finish();
     assert_eq!(outcome.status, Some(4));
     insta::assert_snapshot!(outcome.stderr);
+}
+
+#[test]
+fn a_disk_without_room_for_a_file_is_status_4_and_leaves_nothing() {
+    let name = "a_disk_without_room_for_a_file_is_status_4_and_leaves_nothing";
+    if !require(name, &["unshare", "mount"], Need::Namespaces) {
+        return;
+    }
+    let desk = CaseRunner::with(knocks_pcap());
+    desk.write("knocks.scenario", "knock 10.0.0.5 7000\n");
+    fs::create_dir(desk.path("full")).unwrap();
+    for arguments in [
+        "report knocks.pcap -c knockd.conf -o full/file",
+        "extract knocks.pcap -c knockd.conf -o full/file",
+        "convert knocks.scenario full/file",
+        "knocks.pcap -c knockd.conf -q --expect full/file --bless",
+    ] {
+        // Only this process sees the disk.
+        let line = "mount -t tmpfs -o size=4k none full && head -c 4k /dev/zero > full/filler && \
+                    \"$@\"; status=$?; ls -A full; exit $status";
+        let mut command = desk.program("unshare");
+        command.args(["--mount", "sh", "-c", line, "sh", env!("CARGO_BIN_EXE_knock-replay")]);
+        let outcome = finish(command.args(arguments.split_whitespace()));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(4), "filler\n"), "{arguments}");
+        let error = "knock-replay: error: cannot write full/file: the disk is full; remove files, or name a place \
+                     on another disk\n";
+        assert_eq!(outcome.stderr, error, "{arguments}");
+    }
 }
 
 #[test]

@@ -139,6 +139,7 @@ fn objects_that_cannot_be_written_are_status_4() {
     let output =
         desk.command("knocks.pcap -c knockd.conf -q --format json").stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
-    let told = "knock-replay: error: cannot write to standard output: No space left on device\n";
+    let told = "knock-replay: error: cannot write to standard output: the disk is full; remove files, or \
+         redirect it to another disk\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
 }

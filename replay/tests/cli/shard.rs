@@ -351,7 +351,8 @@ fn a_merge_that_cannot_be_written_is_status_4() {
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = desk.command("merge 1.jsonl 2.jsonl").stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(4));
-    let told = "knock-replay: error: cannot write to standard output: No space left on device\n";
+    let told = "knock-replay: error: cannot write to standard output: the disk is full; remove files, or \
+         redirect it to another disk\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), told);
 }
 
