@@ -44,6 +44,8 @@ pub enum NotWritten {
     Unread,
     /// It holds something else than a process ID.
     NotAPid,
+    /// In its folder, the system creates no files.
+    NoNewFiles,
     /// The system refuses.
     Io(io::Error),
 }
@@ -59,13 +61,20 @@ impl fmt::Display for NotWritten {
                 )
             }
             Self::ForeignLink(path) => {
-                write!(out, "the link {} belongs to another user", quoted(path))
+                write!(out, "the link {} belongs to another user; name another place", quoted(path))
             }
-            Self::BrokenLink => out.write_str("it is a link to a file that is not there"),
-            Self::NotAFile => out.write_str("what is there is no regular file"),
-            Self::Unread => out.write_str("it is a pipe that nothing reads, or a socket"),
+            Self::BrokenLink => out.write_str("it is a link to a file that is not there; remove it, or create that file"),
+            Self::NotAFile => {
+                out.write_str("what is there is no regular file; name another place")
+            }
+            Self::Unread => out.write_str(
+                "it is a pipe that nothing reads, or a socket; start its reader first, or name a file",
+            ),
             Self::NotAPid => {
                 out.write_str("it holds something else than a process ID, and stays as it is")
+            }
+            Self::NoNewFiles => {
+                out.write_str("no file can be created in this directory; name a file in another one")
             }
             Self::Io(error) => Cause(error).fmt(out),
         }
@@ -98,7 +107,8 @@ impl From<NotWritten> for io::Error {
             | NotWritten::BrokenLink
             | NotWritten::NotAFile
             | NotWritten::Unread
-            | NotWritten::NotAPid) => Self::other(why),
+            | NotWritten::NotAPid
+            | NotWritten::NoNewFiles) => Self::other(why),
         }
     }
 }
@@ -291,6 +301,8 @@ impl<'a> Beside<'a> {
             match openat(folder, &*name, flags, Mode::S_IRUSR | Mode::S_IWUSR) {
                 Ok(file) => return Ok(Self { folder, name, file: file.into(), is_kept: false }),
                 Err(Errno::EEXIST) => {}
+                // The folder is there: it is open.
+                Err(Errno::ENOENT) => return Err(NotWritten::NoNewFiles.into()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -321,6 +333,9 @@ pub fn append(path: &Path, mode: u32) -> Result<File, NotWritten> {
     let file = match openat(&place.folder, &*place.name, flags, Mode::from_bits_truncate(mode)) {
         Ok(file) => File::from(file),
         Err(Errno::ENXIO) => return Err(NotWritten::Unread),
+        Err(Errno::ENOENT) if follow.contains(OFlag::O_CREAT) => {
+            return Err(NotWritten::NoNewFiles);
+        }
         Err(error) => return Err(error.into()),
     };
     Ok(file)

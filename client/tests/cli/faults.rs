@@ -153,7 +153,8 @@ fn a_full_disk_is_reported_with_status_1() {
     let outcome = run("--write /dev/full 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));
     // Devices are not written to.
-    let printed = "knock: error: cannot write /dev/full: what is there is no regular file\n";
+    let printed = "knock: error: cannot write /dev/full: what is there is no regular file; name another \
+         place\n";
     assert_eq!(outcome.stderr, printed);
     let outcome = run("--write /nowhere/k.pcap 127.0.0.1 7000");
     assert_eq!(outcome.status, Some(1));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
+use knock_guard::NotWritten;
 use nix::fcntl::{AT_FDCWD, OFlag, RenameFlags, renameat2};
 
 use super::Runner;
@@ -71,7 +72,7 @@ impl RecordingFiles {
 fn open_at_once(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits()).open(path);
     file.map_err(|error| match error.raw_os_error() {
-        Some(libc::ENXIO) => io::Error::other("it is a pipe that nothing reads, or a socket"),
+        Some(libc::ENXIO) => NotWritten::Unread.into(),
         _ => error,
     })
 }

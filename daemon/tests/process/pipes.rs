@@ -81,7 +81,8 @@ fn no_start_waits_for_a_pipe_or_a_device() {
     }
     let outcome = start("-g DIR/pipe");
     let warning = format!(
-        "knockd: warning: cannot open the log file {}: it is a pipe that nothing reads, or a socket\n",
+        "knockd: warning: cannot open the log file {}: it is a pipe that nothing reads, or a socket; start its \
+         reader first, or name a file\n",
         machine.folder.path("pipe").display()
     );
     assert_eq!((outcome.status, outcome.stderr), (Some(0), warning));

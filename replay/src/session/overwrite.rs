@@ -50,6 +50,7 @@ fn refuse(option: &str, output: &Path, why: NotWritten, streams: &mut Streams<'_
         | NotWritten::NotAFile
         | NotWritten::Unread
         | NotWritten::NotAPid
+        | NotWritten::NoNewFiles
         | NotWritten::Io(_)) => streams.cannot_write_file(output, &why.into()),
     }
 }

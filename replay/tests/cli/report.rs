@@ -73,8 +73,8 @@ fn a_link_to_nothing_is_not_replaced() {
     let desk = CaseRunner::with(knocks_pcap());
     symlink("nowhere.html", desk.path("report.html")).unwrap();
     let outcome = desk.run(&format!("{REPORT} -q"));
-    let told =
-        "knock-replay: error: cannot write report.html: it is a link to a file that is not there\n";
+    let told = "knock-replay: error: cannot write report.html: it is a link to a file that is not there; \
+         remove it, or create that file\n";
     assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(4), told));
     assert!(fs::symlink_metadata(desk.path("report.html")).unwrap().is_symlink());
 }
