@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use knock_config::text::Cause;
+use knock_config::file_faults::WriteFault;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 
@@ -34,7 +34,7 @@ impl fmt::Display for LockError {
             Self::NotAFile => {
                 out.write_str("it is a symbolic link, a device or a pipe, not a regular file")
             }
-            Self::Io(error) => Cause(error).fmt(out),
+            Self::Io(error) => WriteFault(error).cause().fmt(out),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use knock_config::diagnostics::Source;
+use knock_config::file_faults::WriteFault;
 use knock_config::marks::{self, NotMarked};
 use knock_config::read_one_time;
 use knock_config::text::{Cause, shown};
@@ -121,7 +122,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Trouble> {
 }
 
 fn not_writable(path: &Path, error: &io::Error) -> Trouble {
-    let message = format!("cannot mark sequences as used in {}: {}", shown(path), Cause(error));
+    let message =
+        format!("cannot mark sequences as used in {}: {}", shown(path), WriteFault(error).cause());
     Trouble::new(
         message,
         "make it writable; no knock was sent, because the sequence would be used again",

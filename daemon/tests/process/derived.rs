@@ -140,7 +140,7 @@ fn a_use_that_cannot_be_written_down_keeps_the_door_shut_unless_the_administrato
                 break line;
             }
         };
-        assert!(line.contains("/state/used: Read-only file system; "), "{line}");
+        assert!(line.contains("/state/used: the file system is read-only; "), "{line}");
         assert!(line.ends_with(end), "{line}");
         case.machine.wait_for_lines("opened", usize::from(opens));
         case.has_opened(if opens { "127.0.0.1\n" } else { "" });

@@ -400,7 +400,7 @@ fn a_door_that_cannot_be_remembered_stays_shut_or_opens_as_the_directive_says() 
             )
         };
         daemon.wait_for_error_beginning(&format!(
-            "knockd: error: open doors cannot be remembered: cannot write {}: No space left on device. Until \
+            "knockd: error: open doors cannot be remembered: cannot write {}: the disk is full. Until \
              that works, doors with a stop command {what}",
             file.display()
         ));

@@ -164,7 +164,7 @@ fn a_file_in_which_no_sequence_can_be_marked_is_refused() {
     machine.set_up("mount --bind -o ro lines lines");
     machine.folder.write("knockd.conf", ONCE);
     daemon.runner.signal(Signal::SIGHUP);
-    let cause = "cannot write DIR/lines: Read-only file system; a sequence that is not marked as used \
+    let cause = "cannot write DIR/lines: the file system is read-only; a sequence that is not marked as used \
                  could be used again";
     let cause = cause.replace("DIR", machine.folder.directory().to_str().unwrap());
     daemon.wait_for_error(&format!("error: {cause}"));

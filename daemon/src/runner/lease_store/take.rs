@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
@@ -264,7 +265,7 @@ impl Search<'_> {
                     continue;
                 }
                 None => {
-                    make_folder_of(path).map_err(|error| failed(&Cause(&error)))?;
+                    make_folder_of(path).map_err(|error| failed(&WriteFault(&error).cause()))?;
                     if let Some(why) = self.places.distrust(path) {
                         return Err(failed(&why));
                     }
@@ -288,7 +289,7 @@ impl Search<'_> {
                 } else {
                     self.found.insert(path.clone(), Found::Locked(file.into_lock()));
                 }
-                failed(&Cause(&error))
+                failed(&WriteFault(&error).cause())
             });
         }
         // Where one file has another reason, it is not only that all are in use.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use knock_config::text::{Cause, shown};
+use knock_config::file_faults::WriteFault;
+use knock_config::text::shown;
 use nix::fcntl::Flock;
 
 use super::file::LeaseFile;
@@ -280,5 +281,5 @@ impl Writer {
 }
 
 fn cannot_write(log: &Log<LeaseFile>, error: &io::Error) -> String {
-    format!("cannot write {}: {}", shown(log.storage().path()), Cause(error))
+    format!("cannot write {}: {}", shown(log.storage().path()), WriteFault(error).cause())
 }

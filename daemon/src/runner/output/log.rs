@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Local};
 use knock_config::LogTime;
 use knock_config::file_faults::WriteFault;
-use knock_config::text::{Cause, shown};
+use knock_config::text::shown;
 
 /// How many bytes are written at once. A pipe takes so many as a whole or not at all.
 const BYTES_AT_ONCE: usize = 4096;
@@ -95,7 +95,7 @@ impl LogFile {
                 // A write of nothing leaves the end of the file as it was.
                 let last = written.checked_sub(1).and_then(|last| bytes.get(last));
                 self.is_torn = last.map_or(self.is_torn, |&last| last != b'\n');
-                self.warning("write", &Cause(&error))
+                self.warning("write", &WriteFault(&error))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use knock_config::file_faults::WriteFault;
 use knock_config::text::{Cause, shown};
 use knock_config::used::{BYTES_MAX, HEADER, Use, line, parse};
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -102,7 +103,7 @@ impl UsedFile {
 impl OwnFile {
     fn append(mut self, one: Use) -> Result<Self, String> {
         let done = self.file.write_all(line(one).as_bytes()).and_then(|()| self.file.sync_data());
-        done.map_err(|error| cannot_write(&self.path, &Cause(&error)))?;
+        done.map_err(|error| cannot_write(&self.path, &WriteFault(&error).cause()))?;
         self.lines = self.lines.saturating_add(1);
         Ok(self)
     }
@@ -142,13 +143,14 @@ fn read(places: &Places, path: &Path) -> Result<Option<Found>, String> {
 /// Begins a file in the first of these places that no other daemon uses.
 fn begin_in(places: &Places, slots: &[PathBuf], all: &[Use]) -> Result<OwnFile, String> {
     for path in slots {
-        make_folder_of(path).map_err(|error| cannot_write(path, &Cause(&error)))?;
+        make_folder_of(path).map_err(|error| cannot_write(path, &WriteFault(&error).cause()))?;
         if let Some(why) = places.distrust(path) {
             return Err(cannot_write(path, &why));
         }
         match locked_file::take(path, MODE) {
             Ok(_lock) => {
-                return write(path, all).map_err(|error| cannot_write(path, &Cause(&error)));
+                return write(path, all)
+                    .map_err(|error| cannot_write(path, &WriteFault(&error).cause()));
             }
             Err(LockError::Held(_)) => {}
             Err(why) => return Err(cannot_write(path, &why)),
