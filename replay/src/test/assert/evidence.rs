@@ -1,10 +1,8 @@
 //! What has happened that has to do with assertions, within limits.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
 use knock_compat::{Effect, Rules};
 use knock_engine::{Commands, DoorId, Doors, OpenPorts, Packet, Phase, Stage};
 
@@ -12,13 +10,11 @@ use super::claim::{Assertion, Claim, Which};
 use super::facts::{Admitted, Closing, Facts, Furthest, Moment, NAMED, Opening, Run};
 use super::networks::Networks;
 use super::subjects::{Comers, Packets, Subjects};
+use super::under_way::{Attempts, OpenDoors};
 use crate::explain::Whom;
 use crate::output::time::nanos;
 use crate::session::drive::Played;
 use crate::session::names::PacketId;
-
-/// How many attempts that are under way, and how many open doors, are remembered at once.
-pub(super) const FOLLOWED: usize = 100_000;
 
 /// The assertions about the same doors and clients, and what is common to them.
 #[derive(Debug, Default)]
@@ -46,28 +42,6 @@ impl Followed {
     }
 }
 
-/// The first knocks of attempts that are under way, of at most [`FOLLOWED`].
-#[derive(Debug, Default)]
-struct Attempts(HashMap<(IpAddr, DoorId), Moment, RandomState>);
-
-impl Attempts {
-    fn begin(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
-        let Self(attempts) = self;
-        if attempts.len() < FOLLOWED {
-            attempts.insert((client, door), moment);
-        } else {
-            // Facts about an earlier attempt must not be reported for this one.
-            attempts.remove(&(client, door));
-        }
-    }
-
-    /// Returns when an attempt began that ends.
-    fn end(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
-        // The map would compute the hash first, for every attempt that nothing is said about.
-        if self.0.is_empty() { None } else { self.0.remove(&(client, door)) }
-    }
-}
-
 /// All that has happened that has to do with assertions.
 #[derive(Debug)]
 pub(super) struct Evidence {
@@ -85,13 +59,7 @@ pub(super) struct Evidence {
     timed: Attempts,
     /// Those of attempts at doors that must not open.
     unwanted: Attempts,
-    /// The openings of doors that are to close again, the oldest first.
-    open: HashMap<(IpAddr, DoorId), VecDeque<Moment>>,
-    open_count: usize,
-    /// When clients were let in that still are, of at most [`FOLLOWED`].
-    let_in: HashMap<(IpAddr, DoorId), Moment>,
-    /// Some opening could not be remembered.
-    has_lost_openings: bool,
+    open: OpenDoors,
     needs_openings: bool,
     /// The first packet that was admitted.
     pub(super) admitted: Option<PacketId>,
@@ -121,12 +89,9 @@ impl Evidence {
             of_commands: Vec::new(),
             of_admissions: Networks::new(admissions),
             cases: Vec::new(),
-            let_in: HashMap::new(),
             timed: Attempts::default(),
             unwanted: Attempts::default(),
-            open: HashMap::new(),
-            open_count: 0,
-            has_lost_openings: false,
+            open: OpenDoors::default(),
             needs_openings: false,
             admitted: None,
             runs: 0,
@@ -214,17 +179,14 @@ impl Evidence {
         } else if let Effect::Admit { lasts, .. } = effect {
             self.let_in(doors, Admitted { client, door, lasts, packet }, moment);
         } else if let Effect::AdmissionEnded { .. } = effect {
-            let opened = self.let_in.remove(&(client, door));
+            let opened = self.open.end_admission(client, door);
             self.closed(Closing { client, door, at: timed.at, opened });
         } else if let Effect::Closing { .. } = effect {
-            let open = self.open.get(&(client, door)).into_iter().flatten();
-            let opened: Vec<Moment> = open.copied().collect();
-            for one in opened {
-                let opened = Some(one).filter(|_| !self.has_lost_openings);
+            for opened in self.open.all(client, door) {
                 self.closed(Closing { client, door, at: timed.at, opened });
             }
         } else if let Effect::CommandTimedOut { .. } = effect {
-            let opened = self.oldest(client, door);
+            let opened = self.open.oldest(client, door);
             self.closed(Closing { client, door, at: timed.at, opened });
         }
     }
@@ -286,12 +248,6 @@ impl Evidence {
         }
     }
 
-    /// Returns when the door was opened for the client that closes first.
-    fn oldest(&mut self, client: IpAddr, door: DoorId) -> Option<Moment> {
-        let openings = self.open.get(&(client, door))?;
-        if self.has_lost_openings { None } else { openings.front().copied() }
-    }
-
     fn ran(
         &mut self,
         doors: &Doors,
@@ -307,13 +263,13 @@ impl Evidence {
         let opened = match phase {
             Phase::Start => {
                 if self.closes_again(commands, client) {
-                    self.remember(client, door, moment);
+                    self.open.remember(client, door, moment);
                 }
                 Some(moment)
             }
             Phase::Stop => {
-                let opened = self.oldest(client, door);
-                self.forget(client, door);
+                let opened = self.open.oldest(client, door);
+                self.open.forget(client, door);
                 opened
             }
         };
@@ -331,9 +287,9 @@ impl Evidence {
     }
 
     fn let_in(&mut self, doors: &Doors, admitted: Admitted, moment: Moment) {
-        let Self { cases, of_admissions, let_in, needs_openings, .. } = self;
-        if *needs_openings && let_in.len() < FOLLOWED {
-            let_in.entry((admitted.client, admitted.door)).or_insert(moment);
+        let Self { cases, of_admissions, open, needs_openings, .. } = self;
+        if *needs_openings {
+            open.let_in(admitted.client, admitted.door, moment);
         }
         let opened = doors.door(admitted.door).admission.as_ref().map(|one| &one.ports);
         for place in of_admissions.of(admitted.client) {
@@ -360,27 +316,6 @@ impl Evidence {
         // knockd 0.8 waits for an empty command, too, and runs it (case `e-empty-stop`).
         let for_ipv6 = commands.stop_6.as_ref().filter(|_| client.is_ipv6());
         for_ipv6.or(commands.stop.as_ref()).is_some()
-    }
-
-    /// Remembers that a door is open, as long as few enough are.
-    fn remember(&mut self, client: IpAddr, door: DoorId, moment: Moment) {
-        if self.open_count < FOLLOWED {
-            self.open_count = self.open_count.saturating_add(1);
-            self.open.entry((client, door)).or_default().push_back(moment);
-        } else {
-            self.has_lost_openings = true;
-        }
-    }
-
-    /// Forgets the oldest opening of a door.
-    fn forget(&mut self, client: IpAddr, door: DoorId) {
-        let Some(openings) = self.open.get_mut(&(client, door)) else { return };
-        if openings.pop_front().is_some() {
-            self.open_count = self.open_count.saturating_sub(1);
-        }
-        if openings.is_empty() {
-            self.open.remove(&(client, door));
-        }
     }
 
     fn closed(&mut self, closing: Closing) {

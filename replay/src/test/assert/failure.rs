@@ -12,10 +12,11 @@ use knock_engine::address;
 use knock_engine::{Counts, DoorId, OpenPorts, Phase};
 
 use super::claim::{Claim, Count, Meant, Which};
-use super::evidence::{Evidence, FOLLOWED};
+use super::evidence::Evidence;
 use super::facts::{Closing, Facts, Moment, Opening, Run};
 use super::read::in_seconds;
 use super::subjects::First;
+use super::under_way::FOLLOWED;
 use crate::explain::{Nearest, Observer, PacketId, Whom, Words};
 use crate::output::time::nanos;
 

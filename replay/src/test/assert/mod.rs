@@ -45,6 +45,7 @@ mod read;
 mod run;
 mod subjects;
 mod trial;
+mod under_way;
 
 pub use claim::{Assertions, Settings};
 pub use read::{MAX_ASSERTIONS, read};
