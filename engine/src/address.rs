@@ -46,35 +46,76 @@ pub fn text(address: IpAddr) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Writes all octets at once: in a flood, every packet prints an address.
+/// Writes all octets at once, from a table: in a flood, every packet prints an address twice.
 fn write_v4(address: Ipv4Addr, out: &mut Vec<u8>) {
-    const LENGTH_MAX: usize = "255.255.255.255".len();
-    let mut text = [b'.'; LENGTH_MAX];
-    let mut end = 0_usize;
-    for octet in address.octets() {
-        let (digits, length) = decimal(octet);
-        if let Some(place) = text.get_mut(end..).and_then(|rest| rest.first_chunk_mut()) {
-            *place = digits;
-        }
-        end = end.saturating_add(length).saturating_add(1);
-    }
-    out.extend_from_slice(text.get(..end.saturating_sub(1)).unwrap_or_default());
+    let [a, b, c, d] = address.octets().map(octet);
+    let (first, last) = (a.followed_by(b), c.followed_by(d));
+    let text = u128::from(first.text) | u128::from(last.text).wrapping_shl(first.bits);
+    write_text(text.to_le_bytes(), first.bits.saturating_add(last.bits), out);
 }
 
 /// Appends a number below 256 in decimal.
 pub(crate) fn write_decimal(number: u8, out: &mut Vec<u8>) {
-    let (digits, length) = decimal(number);
-    out.extend_from_slice(digits.get(..length).unwrap_or_default());
+    let Digits { text, bits } = octet(number);
+    write_text(text.to_le_bytes(), bits, out);
 }
 
-/// Returns the digits of a number, padded with dots, and how many digits there are.
-const fn decimal(number: u8) -> ([u8; 3], usize) {
-    let [hundreds, tens, ones] = [number / 100 % 10, number / 10 % 10, number % 10];
-    match number {
-        100.. => ([b'0' | hundreds, b'0' | tens, b'0' | ones], 3),
-        10.. => ([b'0' | tens, b'0' | ones, b'.'], 2),
-        _ => ([b'0' | ones, b'.', b'.'], 1),
+/// Appends the first bits of a text but for a dot, the last byte of them.
+///
+/// All of the text is copied and what is too much cut off: a copy of always the same length is one instruction, and
+/// one of any length is a call.
+fn write_text<const N: usize>(text: [u8; N], bits: u32, out: &mut Vec<u8>) {
+    let length = usize::try_from(bits / 8).unwrap_or(N).saturating_sub(1);
+    let end = out.len().saturating_add(length);
+    out.extend_from_slice(&text);
+    out.truncate(end);
+}
+
+/// The digits of numbers with a dot after each number, the first byte in the lowest bits.
+#[derive(Clone, Copy)]
+struct Digits {
+    text: u64,
+    /// How many bits of it are used.
+    bits: u32,
+}
+
+impl Digits {
+    /// Returns these and then others. Both are of at most eight bytes together.
+    const fn followed_by(self, other: Self) -> Self {
+        Self {
+            text: self.text | other.text.wrapping_shl(self.bits),
+            bits: self.bits.saturating_add(other.bits),
+        }
     }
+}
+
+fn octet(number: u8) -> Digits {
+    TABLE.get(usize::from(number)).copied().unwrap_or_else(|| digits(number))
+}
+
+/// The digits of every octet.
+static TABLE: [Digits; 256] = {
+    let mut table = [digits(0); 256];
+    let mut rest: &mut [Digits] = &mut table;
+    let mut number = 0_u8;
+    while let [first, others @ ..] = rest {
+        *first = digits(number);
+        number = number.wrapping_add(1);
+        rest = others;
+    }
+    table
+};
+
+/// Returns the digits of a number, and a dot.
+const fn digits(number: u8) -> Digits {
+    let [hundreds, tens, ones] = [number / 100 % 10, number / 10 % 10, number % 10];
+    let [hundreds, tens, ones] = [b'0' | hundreds, b'0' | tens, b'0' | ones];
+    let (text, bits) = match number {
+        100.. => ([hundreds, tens, ones, b'.', 0, 0, 0, 0], 32),
+        10.. => ([tens, ones, b'.', 0, 0, 0, 0, 0], 24),
+        _ => ([ones, b'.', 0, 0, 0, 0, 0, 0], 16),
+    };
+    Digits { text: u64::from_le_bytes(text), bits }
 }
 
 fn compatible(address: Ipv6Addr) -> Option<Ipv4Addr> {
@@ -94,6 +135,8 @@ impl core::fmt::Write for Bytes<'_> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     fn text(address: &str) -> String {
@@ -121,5 +164,22 @@ mod tests {
         }
         assert_eq!(text("::0.0.1.2"), "::102");
         assert_eq!(text("2001:DB8:0:0:1:0:0:1"), "2001:db8::1:0:0:1");
+    }
+
+    #[test]
+    fn every_octet_is_printed_at_every_place() {
+        for octet in 0..=255 {
+            for (other, place) in [(0, 0), (10, 1), (99, 2), (255, 3)] {
+                let mut octets = [other; 4];
+                octets[place] = octet;
+                let address = Ipv4Addr::from(octets);
+                let mut out = b"from ".to_vec();
+                write(address.into(), &mut out);
+                assert_eq!(String::from_utf8(out).unwrap(), format!("from {address}"));
+            }
+            let mut out = b"stage ".to_vec();
+            write_decimal(octet, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("stage {octet}"));
+        }
     }
 }
