@@ -1,5 +1,6 @@
 //! Results on their way out: text for people, JSON and JUnit for programs.
 
+mod digits;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod text;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Local, SecondsFormat};
 use knock_engine::Timestamp;
 
+use super::digits;
 use crate::args::TimeFormat;
 
 /// Returns a moment as text.
@@ -42,28 +43,24 @@ pub(crate) fn utc(at: Timestamp) -> String {
 pub(crate) struct UtcText {
     /// That of `text`, since the epoch; `None` before the first.
     second: Option<i64>,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl UtcText {
     const SECOND: i64 = 1_000_000_000;
 
-    /// Returns a moment as text.
-    pub(crate) fn of(&mut self, at: Timestamp) -> &str {
+    /// Returns a moment as text, which is ASCII.
+    pub(crate) fn of(&mut self, at: Timestamp) -> &[u8] {
         let nanos = at.as_nanos();
         let second = Some(nanos.div_euclid(Self::SECOND));
         if self.second != second {
-            (self.second, self.text) = (second, utc(at));
+            (self.second, self.text) = (second, utc(at).into_bytes());
             return &self.text;
         }
-        let mut rest = nanos.rem_euclid(Self::SECOND);
-        let mut end = *b"000000000Z";
-        for digit in end.iter_mut().rev().skip(1) {
-            *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or_default());
-            rest /= 10;
+        let fraction = u32::try_from(nanos.rem_euclid(Self::SECOND)).unwrap_or_default();
+        if let Some((_, [place @ .., _zone])) = self.text.split_last_chunk_mut::<10>() {
+            *place = digits::nine(fraction);
         }
-        self.text.truncate(self.text.len().saturating_sub(end.len()));
-        self.text.push_str(str::from_utf8(&end).unwrap_or_default());
         &self.text
     }
 }
@@ -103,11 +100,11 @@ mod tests {
         for second in seconds {
             for nanos in [0, 1, 999_999_999, 100_000_000, 90, 123_456_789] {
                 let at = at(second * 1_000_000_000 + nanos);
-                assert_eq!(text.of(at), utc(at));
+                assert_eq!(text.of(at), utc(at).as_bytes());
             }
         }
         for at in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX, 0].map(at) {
-            assert_eq!(text.of(at), utc(at));
+            assert_eq!(text.of(at), utc(at).as_bytes());
         }
     }
 

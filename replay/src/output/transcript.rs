@@ -1,16 +1,15 @@
 //! The transcript, and how it is printed for programs: one object a line, as
 //! `docs/knock-transcript.schema.json` says.
 
-use std::borrow::Cow;
 use std::io;
 
 use knock_compat::{Effect, TimedEffect};
 use knock_engine::transcript::{self, Channel};
-use knock_engine::{Doors, Stage, Timestamp, address};
+use knock_engine::{Doors, Stage, Timestamp, User};
 use serde::Serialize;
 
 use super::Results;
-use super::fields::{key, lossy};
+use super::fields::key;
 use super::json::{Json, Place};
 use super::time::{UtcText, between};
 use crate::session::drive::{Played, PlayingDone};
@@ -74,7 +73,6 @@ pub(crate) struct Objects<'a> {
 #[derive(Default)]
 struct Texts {
     time: UtcText,
-    client: Vec<u8>,
     command: Vec<u8>,
     line: Vec<u8>,
 }
@@ -99,7 +97,7 @@ impl<'a> Objects<'a> {
     /// `note` to standard error.
     fn write(&mut self, entry: &Entry, start: Timestamp, doors: &Doors) -> io::Result<()> {
         let Entry { timed: TimedEffect { at, ref effect }, packet, order } = *entry;
-        let Texts { time, client, command, line } = &mut self.texts;
+        let Texts { time, command, line } = &mut self.texts;
         line.clear();
         let r#type = match transcript::write(effect, doors, line) {
             Channel::Transcript => "line",
@@ -108,28 +106,24 @@ impl<'a> Objects<'a> {
             Channel::Note => return Ok(()),
         };
         self.json.write_fields(|fields| {
-            fields.text(key!("type"), r#type)?;
-            fields.text(key!("time"), time.of(at))?;
+            fields.plain(key!("type"), r#type);
+            fields.plain(key!("time"), time.of(at));
             fields.value(key!("after_seconds"), &between(start, at))?;
-            fields.text(key!("event"), effect.kind().name())?;
-            if let Some(one) = effect.client() {
-                client.clear();
-                address::write(one, client);
-                fields.text(key!("client"), &lossy(client))?;
+            fields.plain(key!("event"), effect.kind().name());
+            if let Some(client) = effect.client() {
+                fields.address(key!("client"), client);
             }
             if let Some(door) = effect.door() {
-                fields.text(key!("door"), &lossy(doors.door(door).name.as_bytes()))?;
+                fields.text(key!("door"), doors.door(door).name.as_bytes())?;
             }
             fields.value_if(key!("stage"), effect.stage().map(Stage::get).as_ref())?;
-            fields.text_if(key!("command"), expanded(effect, doors, command).as_deref())?;
+            fields.text_if(key!("command"), expanded(effect, doors, command))?;
             if let Some(id) = packet {
                 fields.packet(key!("packet"), Place::new(id, self.captures))?;
             }
             // With whose key a signed packet was made.
-            if let Some(user) = effect.user(doors) {
-                fields.text(key!("user"), &lossy(user.as_bytes()))?;
-            }
-            fields.text(key!("text"), &lossy(line))?;
+            fields.text_if(key!("user"), effect.user(doors).map(User::as_bytes))?;
+            fields.text(key!("text"), line)?;
             // Of a shard, the place in the whole. The last field: `merge` cuts it off.
             fields.value_if(key!("order"), order.as_ref())
         })
@@ -158,9 +152,9 @@ pub(crate) fn write_totals(json: &mut Json<'_>, totals: Totals) -> io::Result<()
 }
 
 /// Returns the command that an effect runs.
-fn expanded<'a>(effect: &Effect, doors: &Doors, text: &'a mut Vec<u8>) -> Option<Cow<'a, str>> {
+fn expanded<'a>(effect: &Effect, doors: &Doors, text: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     let Effect::RunCommand { client, door, phase, .. } = *effect else { return None };
     text.clear();
     doors.door(door).commands.of(phase, client)?.expand(client, text);
-    Some(lossy(text))
+    Some(text)
 }
