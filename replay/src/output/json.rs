@@ -27,13 +27,16 @@ pub(crate) struct Json<'a> {
     live: bool,
     /// What every line begins with: the version of the format.
     head: String,
-    /// The line that is written.
-    line: Vec<u8>,
+    /// The line that is written, after others that are not handed over yet.
+    lines: Vec<u8>,
 }
 
 impl<'a> Json<'a> {
+    /// How many bytes of lines are handed over at once.
+    const PIECE: usize = 64 * 1024;
+
     pub(crate) fn new(version: u8, live: bool, out: &'a mut (dyn Write + Send)) -> Self {
-        Self { out, live, head: format!(r#"{{"version":{version}"#), line: Vec::new() }
+        Self { out, live, head: format!(r#"{{"version":{version}"#), lines: Vec::new() }
     }
 
     /// Writes an object, which has at least one field. The version comes before it.
@@ -41,18 +44,20 @@ impl<'a> Json<'a> {
     /// # Errors
     /// Why it could not be written.
     pub(crate) fn write(&mut self, object: &impl Serialize) -> io::Result<()> {
-        let Self { out, live, head, line } = self;
-        line.clear();
-        line.extend_from_slice(head.as_bytes());
+        let Self { head, lines, .. } = self;
+        lines.extend_from_slice(head.as_bytes());
+        let brace = lines.len();
         // `#[serde(flatten)]` would do the same, at three times the cost.
-        serde_json::to_writer(&mut *line, object)?;
-        if let Some(brace) = line.get_mut(head.len()) {
+        serde_json::to_writer(&mut *lines, object)?;
+        if let Some(brace) = lines.get_mut(brace) {
             *brace = b',';
         }
-        Self::end(line, out, *live)
+        lines.push(b'\n');
+        self.flush()
     }
 
-    /// Writes an object with the fields that `add` adds. The version comes before them.
+    /// Adds an object with the fields that `add` adds. The version comes before them. It is written with others, at
+    /// the latest by [`Json::flush`].
     ///
     /// # Errors
     /// Why it could not be written.
@@ -60,23 +65,28 @@ impl<'a> Json<'a> {
         &mut self,
         add: impl FnOnce(&mut Fields<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let Self { out, live, head, line } = self;
-        line.clear();
-        line.extend_from_slice(head.as_bytes());
-        add(&mut Fields::new(line))?;
-        line.push(b'}');
-        Self::end(line, out, *live)
+        let Self { head, lines, .. } = self;
+        lines.extend_from_slice(head.as_bytes());
+        add(&mut Fields::new(lines))?;
+        lines.extend_from_slice(b"}\n");
+        if self.live || self.lines.len() >= Self::PIECE { self.flush() } else { Ok(()) }
     }
 
-    fn end(line: &mut Vec<u8>, out: &mut (dyn Write + Send), flush: bool) -> io::Result<()> {
-        line.push(b'\n');
-        out.write_all(line)?;
-        if flush { out.flush() } else { Ok(()) }
+    /// Writes what is not written yet.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        let Self { out, live, lines, .. } = self;
+        out.write_all(lines)?;
+        lines.clear();
+        if *live { out.flush() } else { Ok(()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fields::key;
     use super::*;
 
     #[test]
@@ -91,12 +101,49 @@ mod tests {
         let mut json = Json::new(1, false, &mut out);
         json.write(&Object::One { text: "a {long} \"line\"\n" }).unwrap();
         json.write(&Object::Two).unwrap();
+        json.write_fields(|fields| fields.text(key!("type"), "three")).unwrap();
+        json.write(&Object::Two).unwrap();
         let expected = concat!(
             r#"{"version":1,"type":"one","text":"a {long} \"line\"\n"}"#,
+            "\n",
+            r#"{"version":1,"type":"two"}"#,
+            "\n",
+            r#"{"version":1,"type":"three"}"#,
             "\n",
             r#"{"version":1,"type":"two"}"#,
             "\n"
         );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn objects_of_fields_are_written_in_pieces_unless_they_are_live() {
+        for (live, writes) in [(false, 2), (true, 3000)] {
+            let mut out = Counted::default();
+            let mut json = Json::new(1, live, &mut out);
+            for _ in 0..3000 {
+                json.write_fields(|fields| fields.text(key!("type"), "a")).unwrap();
+            }
+            json.flush().unwrap();
+            assert_eq!(out.writes, writes);
+            assert_eq!(out.bytes, b"{\"version\":1,\"type\":\"a\"}\n".repeat(3000));
+        }
+    }
+
+    #[derive(Default)]
+    struct Counted {
+        writes: usize,
+        bytes: Vec<u8>,
+    }
+
+    impl Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes = self.writes.saturating_add(1);
+            self.bytes.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -90,7 +90,8 @@ impl<'a> Objects<'a> {
         to_print.each(|Batch { effects, start, flush: _ }| {
             // Live objects are waited for each.
             effects.iter().try_for_each(|entry| self.write(entry, *start, doors))
-        })
+        })?;
+        self.json.flush()
     }
 
     /// Writes what happened. Its type says where the text of it goes otherwise: `line` to standard output, `message` and
