@@ -6,10 +6,11 @@
 use std::io;
 use std::net::IpAddr;
 
-use knock_engine::address;
+use knock_engine::{Timestamp, address};
 use serde::Serialize;
 
 use super::json::Place;
+use super::time::{SecondsText, between};
 
 /// The fields of an object, which are added to a line that has its beginning and at least one field.
 #[derive(Debug)]
@@ -77,6 +78,22 @@ impl<'a> Fields<'a> {
         self.line.extend_from_slice(key.0.as_bytes());
         address::write(address, self.line);
         self.line.push(b'"');
+    }
+
+    /// Adds the seconds from one moment to another, as [`between`] returns them.
+    ///
+    /// # Errors
+    /// As [`Fields::text`].
+    #[inline]
+    pub(crate) fn between(&mut self, key: Key, from: Timestamp, to: Timestamp) -> io::Result<()> {
+        match SecondsText::between(from, to) {
+            Some(text) => {
+                self.line.extend_from_slice(key.unquoted().as_bytes());
+                self.line.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+            None => self.value(key, &between(from, to)),
+        }
     }
 
     /// Adds a number, or anything else.

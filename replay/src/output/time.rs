@@ -1,5 +1,7 @@
 //! Moments and the time between them, as text and numbers.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Local, SecondsFormat};
 use knock_engine::Timestamp;
 
@@ -76,8 +78,63 @@ pub(crate) fn between(from: Timestamp, to: Timestamp) -> f64 {
     if to < from { -seconds(nanos(to, from)) } else { forth }
 }
 
+/// What [`between`] returns, as JSON has it.
+pub(crate) struct SecondsText {
+    /// Six digits of whole seconds, a point, and nine digits of nanoseconds.
+    text: [u8; 16],
+    /// Which of them are written.
+    shown: Range<usize>,
+}
+
+impl SecondsText {
+    /// From how many nanoseconds on: of less than a thousandth of a second, zeros are left out another way.
+    const MIN: u64 = 1_000_000;
+    /// Below how many nanoseconds: a number of more than 15 digits may have another of as many that is the same as a
+    /// floating-point number.
+    const END: u64 = 1_000_000_000_000_000;
+
+    /// Returns the seconds from one moment to another. `None` if they are not what is usual in a capture.
+    ///
+    /// This is many times as fast as to look for the shortest text that means a floating-point number, which is what
+    /// `serde_json` does: here it is known beforehand, if the number is the nearest one to the nanoseconds.
+    pub(crate) fn between(from: Timestamp, to: Timestamp) -> Option<Self> {
+        let nanos = nanos(from, to);
+        if !(Self::MIN..Self::END).contains(&nanos) || !is_nearest(nanos) {
+            return None;
+        }
+        let digits = |number: u64| u32::try_from(number).ok().map(digits::nine);
+        let whole: [u8; 6] = *digits(nanos / 1_000_000_000)?.last_chunk()?;
+        let fraction = digits(nanos % 1_000_000_000)?;
+        let start = whole.iter().take(5).take_while(|digit| **digit == b'0').count();
+        let zeros = fraction.iter().skip(1).rev().take_while(|digit| **digit == b'0').count();
+        let mut text = [b'.'; 16];
+        let [front @ .., _, _, _, _, _, _, _, _, _, _] = &mut text;
+        *front = whole;
+        *text.last_chunk_mut()? = fraction;
+        Some(Self { shown: start..text.len().saturating_sub(zeros), text })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.get(self.shown.clone()).unwrap_or_default()
+    }
+}
+
+/// Returns whether what [`seconds`] returns, which is rounded twice, is the number nearest to these nanoseconds, which
+/// are below [`SecondsText::END`].
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "they have no more than 53 bits"
+)]
+fn is_nearest(nanos: u64) -> bool {
+    let nearest = nanos as f64 / 1e9;
+    seconds(nanos).to_bits() == nearest.to_bits()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn at(nanos: i64) -> Timestamp {
@@ -114,5 +171,55 @@ mod tests {
         assert_eq!(span(at(0), at(0)), "0.000000");
         assert_eq!(span(at(i64::MIN), at(i64::MAX)), "18446744073.709551");
         assert_eq!(span(at(2_000_000_000), at(1_000_000_000)), "-1.000000");
+    }
+
+    /// Returns seconds as text in both ways.
+    fn seconds_twice(from: i64, nanos: i64) -> (Option<String>, String) {
+        let (from, to) = (at(from), at(from.saturating_add(nanos)));
+        let text = SecondsText::between(from, to);
+        let text = text.map(|text| String::from_utf8(text.as_bytes().to_vec()).unwrap());
+        (text, serde_json::to_string(&between(from, to)).unwrap())
+    }
+
+    #[test]
+    fn seconds_of_the_usual_size_are_written_fast() {
+        for (nanos, expected) in [
+            (1_000_000, "0.001"),
+            (20_000_000_000, "20.0"),
+            (25_499_995_000, "25.499995"),
+            (100_200_300_000_001, "100200.300000001"),
+            (999_999_999_999_000, "999999.999999"),
+        ] {
+            let expected = expected.to_owned();
+            assert_eq!(seconds_twice(7, nanos), (Some(expected.clone()), expected));
+        }
+        for nanos in [-1_000_000_000, 0, 1, 999_999, 1_000_000_000_000_000, i64::MAX] {
+            assert_eq!(seconds_twice(0, nanos).0, None);
+        }
+    }
+
+    #[test]
+    fn most_seconds_are_written_fast() {
+        let texts = (1..10_000).map(|number| seconds_twice(0, number * 123_457_001));
+        let fast: Vec<_> = texts.filter_map(|(fast, slow)| Some((fast?, slow))).collect();
+        assert!(fast.len() > 8_000, "{}", fast.len());
+        assert!(fast.iter().all(|(fast, slow)| fast == slow));
+    }
+
+    proptest! {
+        /// Of any size, with any number of digits after the point.
+        #[test]
+        fn seconds_are_as_serde_json_writes_them(
+            from in any::<i64>(),
+            bits in 0..64_u32,
+            nanos in any::<i64>(),
+            unit in 0..10_u32,
+        ) {
+            let unit = 10_i64.pow(unit);
+            let (fast, slow) = seconds_twice(from, (nanos >> bits).div_euclid(unit).saturating_mul(unit));
+            if let Some(fast) = fast {
+                prop_assert_eq!(fast, slow);
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Results;
 use super::fields::key;
 use super::json::{Json, Place};
-use super::time::{UtcText, between};
+use super::time::UtcText;
 use crate::session::drive::{Played, PlayingDone};
 use crate::session::names::{CaptureNames, PacketId};
 use crate::session::outgoing::{Batch, ToPrint};
@@ -109,7 +109,7 @@ impl<'a> Objects<'a> {
         self.json.write_fields(|fields| {
             fields.plain(key!("type"), r#type);
             fields.plain(key!("time"), time.of(at));
-            fields.value(key!("after_seconds"), &between(start, at))?;
+            fields.between(key!("after_seconds"), start, at)?;
             fields.plain(key!("event"), effect.kind().name());
             if let Some(client) = effect.client() {
                 fields.address(key!("client"), client);
