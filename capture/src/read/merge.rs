@@ -159,6 +159,7 @@ impl Merge {
     }
 
     /// Returns the bytes of the packet that [`Merge::peek`] returned; none before the first call.
+    #[inline]
     #[must_use]
     pub fn frame(&self) -> &[u8] {
         let part = self.turns.first().and_then(|(_, index)| self.parts.get(index));
@@ -181,6 +182,7 @@ impl Merge {
     }
 
     /// Moves past what [`Merge::peek`] returned, if there is anything.
+    #[inline]
     pub fn advance(&mut self) {
         if !self.unknown.is_empty() {
             return;
@@ -192,11 +194,15 @@ impl Merge {
         self.unknown = index..index.saturating_add(1);
     }
 
+    /// Returns whether a capture is of a kind that names the addresses of its interfaces.
+    #[inline]
+    #[must_use]
+    pub const fn may_name_addresses(&self) -> bool {
+        self.may_name_addresses
+    }
+
     /// Returns the addresses that interfaces of the captures have named since the last call.
     pub fn take_local_addresses(&mut self) -> Vec<IpAddr> {
-        if !self.may_name_addresses {
-            return Vec::new();
-        }
         let addresses = self.parts.iter_mut().map(|part| match &mut part.feed {
             Feed::Here(capture) => capture.take_local_addresses(),
             Feed::Ahead(ahead) => ahead.take_local_addresses(),
@@ -243,6 +249,7 @@ impl Part {
         Self { feed, next: None }
     }
 
+    #[inline]
     fn advance(&mut self) {
         match (self.next.take(), &mut self.feed) {
             (Some(Next::Packet(_)), Feed::Here(capture)) => capture.advance(),

@@ -174,7 +174,10 @@ impl Reader {
         see: impl FnOnce(Timestamp, &Listening, Next<'_>) -> Result<(), E>,
     ) -> bool {
         let Some(next) = self.captures.peek() else { return false };
-        if self.addresses.learn(self.captures.take_local_addresses()) {
+        // Most captures cannot, and to ask each time costs as much as to decode a header.
+        if self.captures.may_name_addresses()
+            && self.addresses.learn(self.captures.take_local_addresses())
+        {
             let at = self.captures.at().unwrap_or(Timestamp::EPOCH);
             self.listening = self.addresses.listening();
             // There is nothing to decode in them.
