@@ -217,7 +217,7 @@ impl VisibleEvent {
 /// without the packet, which is that of the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CompactEvent {
-    at: Timestamp,
+    pub(super) at: Timestamp,
     pub(super) id: EventId,
     /// For how many seconds the client is admitted; 0 if it is something else.
     lasts: u32,

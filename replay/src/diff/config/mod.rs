@@ -13,6 +13,7 @@ mod event;
 mod input;
 mod json;
 mod left_out;
+mod outlet;
 mod pairing;
 mod play;
 mod side;

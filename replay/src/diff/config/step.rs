@@ -1,7 +1,5 @@
 //! What a configuration does in a step: with a packet, or when something is due.
 
-use std::mem;
-
 use knock_engine::Timestamp;
 
 use super::divergence::Told;
@@ -46,7 +44,7 @@ pub(super) struct Steps {
 
 impl Steps {
     /// How many events or verdicts are handed over together, but for the last step.
-    const ENOUGH: usize = 2048;
+    pub(super) const ENOUGH: usize = 2048;
 
     /// Returns the end of a piece without any.
     pub(super) fn end() -> Self {
@@ -117,14 +115,22 @@ impl Steps {
         }
     }
 
-    /// Takes them out, and leaves others, which are emptied.
-    pub(super) fn replace(&mut self, mut others: Self) -> Self {
-        let Self { ends, events, verdicts, ends_piece } = &mut others;
+    /// Returns the events and the place, if there is nothing but events that were due before the input at one place.
+    pub(super) fn only_due(&self) -> Option<(usize, &[CompactEvent])> {
+        let place = self.ends.first()?.0.place;
+        let is_due = |time: StepTime| time.place == place && time.trigger != Trigger::Input;
+        let are_due = self.ends.iter().all(|(time, ..)| is_due(*time));
+        (are_due && self.verdicts.is_empty() && !self.ends_piece)
+            .then_some((place, self.events.as_slice()))
+    }
+
+    /// Removes all of them.
+    pub(super) fn clear(&mut self) {
+        let Self { ends, events, verdicts, ends_piece } = self;
         ends.clear();
         events.clear();
         verdicts.clear();
         *ends_piece = false;
-        mem::replace(self, others)
     }
 }
 
@@ -172,8 +178,8 @@ mod tests {
         assert_eq!(times, [Some(at(3)), Some(at(4)), Some(at(9)), None]);
         assert!(steps.step(3).events.is_empty());
         // Nothing of them is left for the next ones.
-        let full = steps.replace(Steps::end());
-        assert_eq!(full.step(2).events.len(), 3);
-        assert_eq!((steps.time(0), steps.ends_piece), (None, false));
+        steps.ends_piece = true;
+        steps.clear();
+        assert_eq!(steps, Steps::default());
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
 use knock_config::text::ThreadFault;
@@ -12,6 +12,7 @@ use knock_engine::{ANTICIPATED, TimedEffect, Timestamp};
 use super::divergence::is_of_attempt;
 use super::event::CompactEvent;
 use super::input::Input;
+use super::outlet::{Inlet, Outlet, outlet};
 use super::side::SideDoors;
 use super::step::{Step, StepTime, Steps, Trigger};
 use crate::explain::{Explainer, Explanation};
@@ -24,18 +25,13 @@ use crate::session::threads;
 /// them takes all steps of one piece from both before those of the next.
 pub(super) struct Worker {
     pieces: Option<Sender<Arc<Vec<Input>>>>,
-    done: Receiver<Steps>,
-    /// Lists that are used up, to be filled again.
-    used: Sender<Steps>,
+    inlet: Inlet,
     /// The steps that were done last, and the place of the next one.
     steps: Steps,
     place: usize,
 }
 
 impl Worker {
-    /// How many lists of steps may wait to be compared.
-    const WAITING: usize = 4;
-
     /// Begins to work. `see` returns what a side sees of an input.
     ///
     /// # Errors
@@ -47,13 +43,12 @@ impl Worker {
         see: fn(&Input) -> &Incoming,
     ) -> Result<Self, ThreadFault> {
         let (pieces, to_do) = channel();
-        let (out, done) = sync_channel(Self::WAITING);
-        let (used, to_fill) = channel();
+        let (outlet, inlet) = outlet();
         threads::start(scope, move || {
-            let recorder = Recorder::new(doors, out, to_fill);
+            let recorder = Recorder::new(doors, outlet);
             Work { explainer, recorder: RefCell::new(recorder) }.run(&to_do, see);
         })?;
-        Ok(Self { pieces: Some(pieces), done, used, steps: Steps::default(), place: 0 })
+        Ok(Self { pieces: Some(pieces), inlet, steps: Steps::default(), place: 0 })
     }
 
     /// Hands over a piece.
@@ -79,10 +74,7 @@ impl Worker {
             if time.is_some() || self.steps.ends_piece {
                 return time;
             }
-            // Without a thread there is no end of the piece.
-            let steps = self.done.recv().unwrap_or_else(|_| Steps::end());
-            let used = mem::replace(&mut self.steps, steps);
-            let _ = self.used.send(used);
+            self.inlet.next(&mut self.steps);
             self.place = 0;
         }
     }
@@ -129,7 +121,7 @@ impl Work<'_> {
             // Whoever reads can fill it again once the piece is compared.
             drop(piece);
             self.recorder.get_mut().end_piece();
-            if self.recorder.get_mut().is_alone {
+            if self.recorder.get_mut().outlet.is_alone {
                 return;
             }
         }
@@ -157,16 +149,13 @@ struct Recorder<'a> {
     doors: &'a SideDoors,
     time: StepTime,
     steps: Steps,
-    out: SyncSender<Steps>,
-    to_fill: Receiver<Steps>,
-    /// Whether nobody compares any more.
-    is_alone: bool,
+    outlet: Outlet,
 }
 
 impl<'a> Recorder<'a> {
-    fn new(doors: &'a SideDoors, out: SyncSender<Steps>, to_fill: Receiver<Steps>) -> Self {
+    fn new(doors: &'a SideDoors, outlet: Outlet) -> Self {
         let time = StepTime { place: 0, trigger: Trigger::Input };
-        Self { doors, time, steps: Steps::default(), out, to_fill, is_alone: false }
+        Self { doors, time, steps: Steps::default(), outlet }
     }
 
     fn effect(&mut self, timed: &TimedEffect) {
@@ -191,18 +180,20 @@ impl<'a> Recorder<'a> {
 
     fn begin_step(&mut self) {
         if !self.steps.is_at(self.time) && self.steps.is_enough() {
-            self.hand_over();
+            let steps = self.full_list();
+            self.outlet.take(steps);
         }
         self.steps.begin(self.time);
     }
 
     fn end_piece(&mut self) {
         self.steps.ends_piece = true;
-        self.hand_over();
+        let steps = self.full_list();
+        self.outlet.take_last(steps);
     }
 
-    fn hand_over(&mut self) {
-        let steps = self.steps.replace(self.to_fill.try_recv().unwrap_or_default());
-        self.is_alone |= self.out.send(steps).is_err();
+    /// Takes out the list, and begins an empty one.
+    fn full_list(&mut self) -> Steps {
+        mem::replace(&mut self.steps, self.outlet.empty_list())
     }
 }
