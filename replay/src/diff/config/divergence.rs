@@ -41,7 +41,8 @@ impl Divergences {
 
     /// Takes what the two made of a step.
     pub(super) fn take(&mut self, old: &[Told], new: &[Told]) {
-        if self.are_none() && are_agreed(old, new) {
+        let says_nothing = old.is_empty() && new.is_empty();
+        if says_nothing || (self.are_none() && are_agreed(old, new)) {
             return;
         }
         for (key, divergence) in by_client(old, new) {

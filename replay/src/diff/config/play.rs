@@ -1,5 +1,6 @@
 //! Both configurations at work.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
@@ -123,29 +124,37 @@ impl Pieces {
     /// Compares what both do on a piece, step by step.
     fn compare(&mut self, piece: &[Input], comparer: &mut Comparer<'_>) {
         let Self { old, new, .. } = self;
+        let (mut old_time, mut new_time) = (old.next_time(), new.next_time());
         loop {
-            let (old_time, new_time) = (old.next_time(), new.next_time());
-            if let (Some(_), Some(_), Some(olds), Some(news)) =
-                (old_time, new_time, old.untaken(), new.untaken())
+            if let (Some(olds), Some(news)) = (old.untaken(), new.untaken())
+                && old_time.is_some()
+                && new_time.is_some()
                 && comparer.are_same(olds, news)
             {
                 old.skip();
                 new.skip();
+                (old_time, new_time) = (old.next_time(), new.next_time());
                 continue;
             }
-            let Some(time) = old_time.into_iter().chain(new_time).min() else { break };
-            let (is_old, is_new) = (old_time == Some(time), new_time == Some(time));
+            let (order, time) = match (old_time, new_time) {
+                (Some(old), Some(new)) => (old.cmp(&new), old.min(new)),
+                (Some(old), None) => (Ordering::Less, old),
+                (None, Some(new)) => (Ordering::Greater, new),
+                (None, None) => break,
+            };
             let StepTime { place, trigger } = time;
             let input = piece.get(place).filter(|_| trigger == Trigger::Input);
             let packet = input.and_then(Input::frame);
-            let old_step = if is_old { old.step() } else { Step::default() };
-            let new_step = if is_new { new.step() } else { Step::default() };
+            let old_step = if order.is_le() { old.step() } else { Step::default() };
+            let new_step = if order.is_ge() { new.step() } else { Step::default() };
             comparer.take(old_step, new_step, packet);
-            if is_old {
+            if order.is_le() {
                 old.advance();
+                old_time = old.next_time();
             }
-            if is_new {
+            if order.is_ge() {
                 new.advance();
+                new_time = new.next_time();
             }
         }
         old.next_piece();

@@ -41,12 +41,13 @@ impl<'a> Comparer<'a> {
     /// Takes what both do in a step; with the packet, if it is one.
     pub(super) fn take(&mut self, old: Step<'_>, new: Step<'_>, packet: Option<PacketId>) {
         self.divergences.take(old.verdicts, new.verdicts);
-        if self.are_twins(old.events, new.events) {
-            return;
-        }
+        // Most often, as after a flood: nothing to compare.
         if old.events.is_empty() || new.events.is_empty() {
             old.events.iter().for_each(|event| self.add_old(event, packet));
             new.events.iter().for_each(|event| self.add_new(event, packet));
+            return;
+        }
+        if self.are_twins(old.events, new.events) {
             return;
         }
         let whole = |doors: &SideDoors, events: &[CompactEvent]| -> Vec<VisibleEvent> {
