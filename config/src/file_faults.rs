@@ -68,7 +68,7 @@ impl Usual {
 impl fmt::Display for ReadFault<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { error, wanted } = self;
-        let cause = cause_of_reading(error);
+        let cause = cause_for_existing(error);
         match Usual::of(error) {
             Some(Usual::Denied) => write!(out, "{cause}; run as a user who may read it"),
             Some(Usual::Missing | Usual::FileOnTheWay | Usual::Directory) => {
@@ -79,8 +79,9 @@ impl fmt::Display for ReadFault<'_> {
     }
 }
 
-/// Returns why a file cannot be read, without the way out.
-pub(crate) fn cause_of_reading(error: &io::Error) -> Cow<'static, str> {
+/// Returns why a file that should be there cannot be read or written, without the way out.
+#[must_use]
+pub fn cause_for_existing(error: &io::Error) -> Cow<'static, str> {
     Usual::of(error)
         .map_or_else(|| Cause(error).to_string().into(), |usual| Cow::Borrowed(usual.cause()))
 }
@@ -99,7 +100,7 @@ impl WriteFault<'_> {
                 | Usual::Full
                 | Usual::OverQuota,
             )
-            | None => cause_of_reading(self.0),
+            | None => cause_for_existing(self.0),
         }
     }
 }

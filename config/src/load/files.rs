@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::key_text::KeyFault;
 use super::parts::Parts;
 use crate::diagnostics::Finding;
-use crate::file_faults::cause_of_reading;
+use crate::file_faults::cause_for_existing;
 use crate::lex::Span;
 use crate::names::FileName;
 use crate::text::shown;
@@ -122,7 +122,7 @@ impl From<io::Error> for Unreadable {
         if error.kind() == io::ErrorKind::PermissionDenied {
             return Self::Denied;
         }
-        Self::Other(cause_of_reading(&error).into_owned())
+        Self::Other(cause_for_existing(&error).into_owned())
     }
 }
 

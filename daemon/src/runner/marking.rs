@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use knock_config::diagnostics::Style;
-use knock_config::file_faults::WriteFault;
+use knock_config::file_faults::cause_for_existing;
 use knock_config::marks;
 use knock_config::text::shown;
 use knock_config::{Config, Setup, path_of};
@@ -88,7 +88,7 @@ impl fmt::Display for NotWritable {
         match error {
             OpenError::Io(error) => {
                 let why = "a sequence that is not marked as used could be used again";
-                write!(out, "cannot write {}: {}; {why}", shown(path), WriteFault(error).cause())
+                write!(out, "cannot write {}: {}; {why}", shown(path), cause_for_existing(error))
             }
             OpenError::Distrusted(why) => files::write_distrust(path, why, out),
         }

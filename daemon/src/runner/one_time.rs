@@ -413,8 +413,8 @@ mod tests {
         let (config, _) = case.read("b", "sequences");
         fs::remove_file(case.path("sequences")).unwrap();
         let expected = format!(
-            "cannot write {}: No such file or directory; a sequence that is not marked as used could \
-             be used again",
+            "cannot write {}: there is no such file; a sequence that is not marked as used could be \
+             used again",
             case.path("sequences").display()
         );
         assert_eq!(check_writable(&config, Modes::Any).unwrap_err().to_string(), expected);
