@@ -11,9 +11,10 @@ use knock_guard::{Distrust, Modes, OpenError};
 use nix::fcntl::OFlag;
 
 use super::files::MAX_FILE_BYTES;
+use crate::file_faults::cause_for_existing;
 use crate::lex::{Line, Text};
 use crate::read::one_time;
-use crate::text::{Cause, shown};
+use crate::text::shown;
 
 /// When a line was marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,9 @@ impl fmt::Display for NotMarked {
             Self::Gone(path) => {
                 write!(out, "{} has changed since it was read, and lacks the line", shown(path))
             }
-            Self::Io(path, error) => write!(out, "{}: {}", shown(path), Cause(error)),
+            Self::Io(path, error) => {
+                write!(out, "{}: {}", shown(path), cause_for_existing(error))
+            }
             Self::Distrusted(why) => why.fmt(out),
         }
     }

@@ -380,7 +380,7 @@ mod tests {
         fs::rename(case.path("sequences"), case.path("away")).unwrap();
         let why = case.mark(2, 6).unwrap_err().to_string();
         let expected = format!(
-            "{}: No such file or directory; make the file writable and put '#' before the line, or a \
+            "{}: there is no such file; make the file writable and put '#' before the line, or a \
              restart accepts the sequence again",
             case.path("sequences").display()
         );

@@ -75,7 +75,7 @@ fn a_sequence_that_cannot_be_marked_opens_nothing_and_is_used_all_the_same() {
     case.other.knock(&[7001, 7002]);
     case.daemon.wait_for_error(&case.text(
         "127.0.0.2: once: not opened: cannot mark the one-time sequence on line 1 as used: DIR/lines: \
-         Read-only file system; make the file writable and put '#' before the line, or a restart \
+         the file system is read-only; make the file writable and put '#' before the line, or a restart \
          accepts the sequence again",
     ));
     case.machine.set_up("umount lines");
@@ -115,7 +115,7 @@ fn a_line_that_was_removed_or_marked_meanwhile_opens_nothing() {
     case.other.knock(&[7005, 7006]);
     case.daemon.wait_for_error(&case.text(
         "127.0.0.2: once: not opened: cannot mark the one-time sequence on line 3 as used: DIR/lines: \
-         No such file or directory; make the file writable and put '#' before the line, or a restart \
+         there is no such file; make the file writable and put '#' before the line, or a restart \
          accepts the sequence again",
     ));
     case.daemon.wait_for_error("once: no one-time sequence is left, the door is disabled");
