@@ -18,7 +18,7 @@ use crate::session::names::PacketId;
 pub(super) struct Clients {
     list: Chunked<Client>,
     places: Places,
-    /// Who is not in the list, once nobody is added any more.
+    /// Who is surely not in the list, once it was full.
     outsiders: Option<Outsiders>,
     /// Who was looked for last, and what was found: a packet is looked at from several sides.
     last: Option<(IpAddr, Option<usize>)>,

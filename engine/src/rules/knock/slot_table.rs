@@ -160,7 +160,7 @@ impl SlotTable {
     fn grow(&mut self) {
         let there = self.buckets.len();
         let mut larger = there.saturating_mul(2).max(2);
-        // The last step before that may be longer: most slots are moved with the last steps.
+        // The step to what is enough may be longer than others: the larger the table, the more slots each step moves.
         if there < self.enough && larger >= self.enough / 2 {
             larger = self.enough;
         }
