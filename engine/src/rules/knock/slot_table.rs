@@ -110,7 +110,11 @@ impl SlotTable {
 
     /// Returns where the slot with this hash is for which `is_it` holds.
     fn position(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<Position> {
-        self.first(hash, |bucket| bucket.with(hash).find(|&place| is_it(bucket.slot(place))))
+        self.first(hash, |bucket| {
+            // With a hash of zero, empty places are among them.
+            let is_it = |place: &usize| bucket.slot(*place).some().is_some_and(&is_it);
+            bucket.with(hash).find(is_it)
+        })
     }
 
     /// Returns where a slot is.
@@ -342,6 +346,14 @@ mod tests {
         assert!(table.replace(hash, Slot::new(1), Slot::new(2)));
         assert!(!table.replace(hash, Slot::new(1), Slot::new(3)));
         assert_eq!(table.find(hash, |_| true), Some(Slot::new(2)));
+    }
+
+    /// One client in four billion has the hash that empty places have.
+    #[test]
+    fn no_empty_place_is_taken_for_a_slot() {
+        let mut table = SlotTable::new();
+        table.insert(ShortHash::ZERO, Slot::new(1));
+        assert_eq!(table.find(ShortHash::ZERO, |slot| slot == Slot::NONE), None);
     }
 
     #[test]
