@@ -13,8 +13,9 @@ use crate::rules::ANTICIPATED;
 /// a processor cannot predict. A slot is beside its hash in one cache line, so that finding, adding and removing
 /// a client cost one wait each; hashbrown keeps its control bytes elsewhere, and took twice as long for a
 /// million attempts. All slots of a line are looked at together: one after another, when to stop is a
-/// matter of chance. What has no room in its bucket is in the next one that had some; removing a slot
-/// brings one back.
+/// matter of chance. The slots of a bucket are the first ones in it, so that whether it is full is one look, and where
+/// the next one goes few. What has no room in its bucket is in the next one that had some; removing a slot brings one
+/// back.
 #[derive(Debug)]
 pub(super) struct SlotTable {
     /// In the order of the hashes, but for what had no room. At most three quarters are in use.
@@ -29,7 +30,7 @@ pub(super) struct SlotTable {
 #[repr(align(64))]
 struct Bucket {
     hashes: [ShortHash; Bucket::ROOM],
-    /// [`Slot::NONE`] where there is none.
+    /// [`Slot::NONE`] after the last one.
     slots: [Slot; Bucket::ROOM],
 }
 
@@ -70,7 +71,8 @@ impl SlotTable {
 
     /// Returns the slot with this hash for which `is_it` holds.
     pub(super) fn find(&self, hash: ShortHash, is_it: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.position(hash, is_it).map(|at| self.slot(at))
+        let at = self.position(hash, is_it)?;
+        Some(self.bucket(at.bucket).slot(at.place))
     }
 
     /// Adds a slot, which must not be in the table.
@@ -86,24 +88,27 @@ impl SlotTable {
     /// Replaces one slot by another. Returns whether the old one was there.
     pub(super) fn replace(&mut self, hash: ShortHash, old: Slot, new: Slot) -> bool {
         let Some(at) = self.position_of(hash, old) else { return false };
-        self.set(at, hash, new);
+        self.bucket_mut(at.bucket).set(at.place, hash, new);
         true
     }
 
     /// Removes a slot. Returns whether it was there.
     pub(super) fn remove(&mut self, hash: ShortHash, slot: Slot) -> bool {
-        let Some(mut gap) = self.position_of(hash, slot) else { return false };
-        let mut next = gap.bucket;
+        let Some(at) = self.position_of(hash, slot) else { return false };
+        let mut gap = at.bucket;
+        let mut may_others_be_after = self.bucket_mut(gap).remove(at.place);
         // What had no room in a bucket is after it, with only full ones between.
-        while self.bucket(next).is_full() {
+        let mut next = gap;
+        while may_others_be_after {
             next = self.after(next);
-            if let Some(place) = self.outside(next, gap.bucket) {
-                let back = Position { bucket: next, place };
-                self.set(gap, self.hash(back), self.slot(back));
-                gap = back;
+            may_others_be_after = self.bucket(next).is_full();
+            if let Some(place) = self.outside(next, gap) {
+                let (hash, slot) = self.bucket(next).entry(place);
+                self.bucket_mut(next).remove(place);
+                self.bucket_mut(gap).add(hash, slot);
+                gap = next;
             }
         }
-        self.set(gap, ShortHash::ZERO, Slot::NONE);
         self.live = self.live.saturating_sub(1);
         true
     }
@@ -143,11 +148,7 @@ impl SlotTable {
     /// Puts a slot into the first bucket with room from its home on. There must be one.
     fn add(&mut self, hash: ShortHash, slot: Slot) {
         let mut at = self.home(hash);
-        loop {
-            if let Some(place) = self.bucket(at).of(Slot::NONE).next() {
-                self.set(Position { bucket: at, place }, hash, slot);
-                return;
-            }
+        while !self.bucket_mut(at).add(hash, slot) {
             at = self.after(at);
         }
     }
@@ -155,12 +156,11 @@ impl SlotTable {
     /// Returns the place of a slot in a bucket that could be in an earlier one, from its home on.
     fn outside(&self, bucket: usize, earlier: usize) -> Option<usize> {
         let far = self.distance(earlier, bucket);
-        let is_outside = |hash| self.distance(self.home(hash), bucket) >= far;
-        let Bucket { hashes, slots } = self.bucket(bucket);
-        let mut all = hashes.iter().zip(slots);
-        all.position(|(&hash, slot)| slot.some().is_some() && is_outside(hash))
+        let is_outside = |(hash, _)| self.distance(self.home(hash), bucket) >= far;
+        self.bucket(bucket).entries().position(is_outside)
     }
 
+    #[cold]
     fn grow(&mut self) {
         let there = self.buckets.len();
         let mut larger = there.saturating_mul(2).max(2);
@@ -169,12 +169,8 @@ impl SlotTable {
             larger = self.enough;
         }
         let old = core::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; larger]);
-        for Bucket { hashes, slots } in old {
-            for (hash, slot) in hashes.into_iter().zip(slots) {
-                if slot.some().is_some() {
-                    self.add(hash, slot);
-                }
-            }
+        for (hash, slot) in old.iter().flat_map(Bucket::entries) {
+            self.add(hash, slot);
         }
     }
 
@@ -193,24 +189,14 @@ impl SlotTable {
         if from <= to { far } else { far.wrapping_add(self.buckets.len()) }
     }
 
-    fn slot(&self, at: Position) -> Slot {
-        self.bucket(at.bucket).slot(at.place)
-    }
-
-    fn hash(&self, at: Position) -> ShortHash {
-        self.bucket(at.bucket).hashes.get(at.place).copied().unwrap_or(ShortHash::ZERO)
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
-    fn set(&mut self, at: Position, hash: ShortHash, slot: Slot) {
-        let bucket = &mut self.buckets[at.bucket];
-        bucket.hashes[at.place] = hash;
-        bucket.slots[at.place] = slot;
-    }
-
     #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
     fn bucket(&self, at: usize) -> &Bucket {
         &self.buckets[at]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "every position is in the table")]
+    fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
+        &mut self.buckets[at]
     }
 }
 
@@ -221,6 +207,43 @@ impl Bucket {
 
     fn slot(&self, place: usize) -> Slot {
         self.slots.get(place).copied().unwrap_or(Slot::NONE)
+    }
+
+    fn entry(&self, place: usize) -> (ShortHash, Slot) {
+        (self.hashes.get(place).copied().unwrap_or(ShortHash::ZERO), self.slot(place))
+    }
+
+    /// Returns all slots, with their hashes.
+    fn entries(&self) -> impl Iterator<Item = (ShortHash, Slot)> {
+        let all = self.hashes.iter().copied().zip(self.slots);
+        all.take_while(|(_, slot)| slot.some().is_some())
+    }
+
+    /// Adds a slot, if there is room. Returns whether there was.
+    fn add(&mut self, hash: ShortHash, slot: Slot) -> bool {
+        let end = self.slots.partition_point(|slot| slot.some().is_some());
+        self.set(end, hash, slot)
+    }
+
+    /// Removes a slot. Returns whether the bucket was full.
+    fn remove(&mut self, place: usize) -> bool {
+        let end = self.slots.partition_point(|slot| slot.some().is_some());
+        let last = end.saturating_sub(1);
+        let (hash, slot) = self.entry(last);
+        self.set(place, hash, slot);
+        self.set(last, ShortHash::ZERO, Slot::NONE);
+        end == Self::ROOM
+    }
+
+    /// Sets what is at a place. Returns whether there is such a place.
+    fn set(&mut self, place: usize, hash: ShortHash, slot: Slot) -> bool {
+        match (self.hashes.get_mut(place), self.slots.get_mut(place)) {
+            (Some(hash_there), Some(there)) => {
+                (*hash_there, *there) = (hash, slot);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Returns where slots with a hash are, and if that is zero, where none are, too.
@@ -235,7 +258,8 @@ impl Bucket {
     }
 
     fn is_full(&self) -> bool {
-        !is_among(Slot::NONE, &self.slots)
+        let [.., last] = self.slots;
+        last.some().is_some()
     }
 }
 
