@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::due::{Due, Entry, Links, Slot};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, ShortHash};
 use crate::derived::PeriodMark;
 use crate::doors::{DoorId, Doors};
 use crate::groups::GroupId;
@@ -166,6 +166,8 @@ fn repeats(doors: &Doors, door: DoorId, stage: Stage) -> bool {
 #[derive(Clone, Copy)]
 pub(super) struct Beginning {
     pub(super) client: IpAddr,
+    /// The hash of the client.
+    pub(super) hash: ShortHash,
     /// The first door.
     pub(super) door: DoorId,
     /// The period whose sequence it is, if the door derives them.

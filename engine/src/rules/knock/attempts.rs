@@ -88,9 +88,13 @@ impl Attempts {
         core::iter::successors(oldest, |&slot| self.get(slot).younger.some())
     }
 
-    /// Returns the oldest attempt of a client.
-    pub(super) fn oldest_of(&self, client: IpAddr) -> Option<Slot> {
-        let hash = self.hasher.client(client);
+    /// Returns the hash of a client.
+    pub(super) fn hash(&self, client: IpAddr) -> ShortHash {
+        self.hasher.client(client)
+    }
+
+    /// Returns the oldest attempt of a client, which has this hash.
+    pub(super) fn oldest_of(&self, client: IpAddr, hash: ShortHash) -> Option<Slot> {
         self.clients.find(hash, |oldest| self.get(oldest).client == client)
     }
 
@@ -102,7 +106,7 @@ impl Attempts {
 
     /// Prefetches what packets of these clients will need, of [`ANTICIPATED`](crate::ANTICIPATED) at most.
     pub(super) fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
-        self.clients.anticipate(clients.map(|client| self.hasher.client(client)));
+        self.clients.anticipate(clients.map(|client| self.hash(client)));
     }
 
     /// Prefetches what ending this attempt and the next ones due at its door will need.
@@ -118,7 +122,7 @@ impl Attempts {
         youngest: Option<Slot>,
         doors: &Doors,
     ) -> Slot {
-        let Beginning { client, door, period, group, due, counted } = beginning;
+        let Beginning { client, hash, door, period, group, due, counted } = beginning;
         let of_group = group.map(|group| doors.groups().doors(group));
         let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
         self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
@@ -136,7 +140,7 @@ impl Attempts {
         self.join_peers(slot, counted.run, doors);
         match youngest {
             Some(youngest) => self.table.get_mut(youngest).younger = slot,
-            None => self.clients.insert(self.hasher.client(client), slot),
+            None => self.clients.insert(hash, slot),
         }
         slot
     }
@@ -254,7 +258,8 @@ impl Attempts {
     }
 
     fn older(&self, slot: Slot) -> Option<Slot> {
-        let oldest = self.oldest_of(self.get(slot).client);
+        let client = self.get(slot).client;
+        let oldest = self.oldest_of(client, self.hash(client));
         let others = oldest.filter(|&oldest| oldest != slot);
         self.from(others).find(|&older| self.get(older).younger == slot)
     }
@@ -267,7 +272,7 @@ impl Attempts {
             self.table.get_mut(younger).set(Progress::BEGAN_WITH_OLDER, false);
         }
         // Nearly always it is the oldest one, which only the table can tell.
-        if older.is_none() && self.leave_table(slot, self.hasher.client(client), younger) {
+        if older.is_none() && self.leave_table(slot, self.hash(client), younger) {
             return;
         }
         if let Some(older) = older.or_else(|| self.older(slot)) {
@@ -286,7 +291,7 @@ impl Attempts {
 
     /// Notes that another attempt of a client is its oldest one now.
     pub(super) fn is_oldest_instead(&mut self, before: Slot, oldest: Slot) {
-        let hash = self.hasher.client(self.get(oldest).client);
+        let hash = self.hash(self.get(oldest).client);
         self.clients.replace(hash, before, oldest);
     }
 }
@@ -331,6 +336,7 @@ mod tests {
         let knock = Knock { port: Port(1), protocol: Protocol::Tcp };
         Beginning {
             client: client(number),
+            hash: ClientHasher::new(0).client(client(number)),
             door: Doors::id_for_tests(),
             period: PeriodMark::NONE,
             group: None,
@@ -366,7 +372,7 @@ mod tests {
         let third = begin(Some(second));
         for (ended, left) in [(second, &[first, third][..]), (third, &[first]), (first, &[])] {
             attempts.end_first(ended, &doors);
-            let oldest = attempts.oldest_of(client(7));
+            let oldest = attempts.oldest_of(client(7), attempts.hash(client(7)));
             assert_eq!(attempts.from(oldest).collect::<Vec<Slot>>(), left);
         }
     }
@@ -377,7 +383,8 @@ mod tests {
         let (one, other) = colliding(|number| hasher.client(client(number)));
         let mut attempts = Attempts::new(10, hasher);
         let slot = attempts.begin(beginning(one), None, &no_doors());
-        assert_eq!(attempts.oldest_of(client(one)), Some(slot));
-        assert_eq!(attempts.oldest_of(client(other)), None);
+        let oldest_of = |number| attempts.oldest_of(client(number), attempts.hash(client(number)));
+        assert_eq!(oldest_of(one), Some(slot));
+        assert_eq!(oldest_of(other), None);
     }
 }

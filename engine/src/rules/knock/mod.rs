@@ -33,8 +33,8 @@ use self::attempt::{Attempt, Beginning};
 use self::attempts::{Attempts, PLACE, due_of};
 use self::cooldowns::Cooldowns;
 use self::due::{Due, Slot};
-use self::fingerprint::ClientHasher;
 pub use self::fingerprint::Fingerprint;
+use self::fingerprint::{ClientHasher, ShortHash};
 use self::leases::{Lease, Leases};
 pub use self::listing::LiveAttempt;
 use self::marks::Marks;
@@ -92,6 +92,8 @@ struct Heard<'a> {
     at: Timestamp,
     packet: &'a Packet,
     client: IpAddr,
+    /// The hash of the client.
+    hash: ShortHash,
     knock: Knock,
     /// Where it was among the knocks of all doors when the packet came.
     place: KnockPlace,
@@ -161,7 +163,7 @@ impl KnockRules {
             if !site.listening.belongs(heard.packet.destination, door.target)
                 || !door.flags.is_satisfied_by(heard.packet.transport)
                 || !door.sources.hear(heard.client)
-                || self.is_busy(begun, heard.client, site)
+                || self.is_busy(begun, heard, site)
             {
                 continue;
             }
@@ -178,9 +180,9 @@ impl KnockRules {
             let of_group = group.map(|group| site.doors.groups().doors(group));
             if of_group.is_none_or(|doors| doors.first() == Some(&id)) {
                 youngest = self.make_room_beside(heard, youngest, site);
-                let client = heard.client;
+                let Heard { client, hash, .. } = heard;
                 let counted = self.now_counted(heard);
-                let beginning = Beginning { client, door: id, period, group, due, counted };
+                let beginning = Beginning { client, hash, door: id, period, group, due, counted };
                 youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));
             }
             let stage =
@@ -190,15 +192,15 @@ impl KnockRules {
         self.starting = starting;
     }
 
-    /// Returns whether a client has an attempt that it cannot begin again. At a door with derived sequences
+    /// Returns whether the client has an attempt that it cannot begin again. At a door with derived sequences
     /// there may be one for each.
-    fn is_busy<X>(&self, begun: Begun, client: IpAddr, site: &Site<X>) -> bool {
+    fn is_busy<X>(&self, begun: Begun, heard: Heard<'_>, site: &Site<X>) -> bool {
         match site.doors.door(begun.door).sequence {
             DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 self.busy.binary_search(&begun.door).is_ok()
             }
             DoorSequence::Derived(_) => {
-                let oldest = self.attempts.oldest_of(client);
+                let oldest = self.attempts.oldest_of(heard.client, heard.hash);
                 let mut all = self.attempts.from(oldest).map(|slot| self.attempts.get(slot));
                 all.any(|one| one.door == begun.door && one.period() == begun.period)
             }
@@ -322,7 +324,7 @@ impl KnockRules {
         if youngest != Some(slot) {
             return youngest;
         }
-        self.attempts.from(self.attempts.oldest_of(client)).last()
+        self.attempts.from(self.attempts.oldest_of(client, heard.hash)).last()
     }
 
     /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
@@ -402,11 +404,12 @@ impl<X> RuleSet<X> for KnockRules {
             at,
             packet,
             client: packet.source,
+            hash: self.attempts.hash(packet.source),
             knock: packet.knock(),
             place,
             fingerprint: Fingerprint::of(packet),
         };
-        let oldest = self.attempts.oldest_of(heard.client);
+        let oldest = self.attempts.oldest_of(heard.client, heard.hash);
         if self.is_retransmission(heard, oldest) {
             site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
             let note = Note::Retransmission { client: heard.client, knock: heard.knock };
@@ -418,7 +421,7 @@ impl<X> RuleSet<X> for KnockRules {
             return;
         };
         if !self.continue_attempts(heard, oldest, site) {
-            let oldest = self.attempts.oldest_of(heard.client);
+            let oldest = self.attempts.oldest_of(heard.client, heard.hash);
             self.begin_attempts(heard, oldest, site);
         }
     }

@@ -16,7 +16,10 @@ impl Attempts {
                 self.ungroup_one(slot, doors);
             }
         }
-        let is_oldest = |&slot: &Slot| self.oldest_of(self.get(slot).client) == Some(slot);
+        let is_oldest = |&slot: &Slot| {
+            let client = self.get(slot).client;
+            self.oldest_of(client, self.hash(client)) == Some(slot)
+        };
         let oldest: Vec<Slot> = all.into_iter().filter(is_oldest).collect();
         for slot in oldest {
             self.order_client(slot, doors);
