@@ -88,7 +88,7 @@ impl Progress {
         Self(self.stage().next().get() & Self::STAGE | self.0 & !Self::STAGE)
     }
 
-    fn stage(self) -> Stage {
+    pub(super) fn stage(self) -> Stage {
         Stage::new(self.0 & Self::STAGE).unwrap_or(Stage::FIRST)
     }
 }

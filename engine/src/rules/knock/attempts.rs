@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::attempt::{Advance, Attempt, Beginning, Counted, GroupOrPeriod, Progress, Split};
-use super::due::{Chain, Due, DueTable, Links, Slot};
+use super::due::{Chain, Due, DueTable, Slot};
 use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
 use crate::derived::PeriodMark;
@@ -126,18 +126,20 @@ impl Attempts {
         let of_group = group.map(|group| doors.groups().doors(group));
         let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
         self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
+        let progress = Progress::FIRST.with(Progress::BEGAN_WITH_OLDER, with_older);
+        let (peers, progress) = self.place_among_peers(door, progress, counted.run, doors);
         let attempt = Attempt {
             client,
             door,
             chain: door,
             group_or_period: GroupOrPeriod::of(group, period),
-            progress: Progress::FIRST.with(Progress::BEGAN_WITH_OLDER, with_older),
+            progress,
             counted: counted.fingerprint,
             younger: Slot::NONE,
-            peers: Links::NONE,
+            peers,
         };
         let slot = self.table.insert(due, attempt);
-        self.join_peers(slot, counted.run, doors);
+        self.lead_peers_to(slot, progress.stage(), peers);
         match youngest {
             Some(youngest) => self.table.get_mut(youngest).younger = slot,
             None => self.clients.insert(hash, slot),

@@ -172,9 +172,9 @@ impl<T: Entry> DueTable<T> {
         if self.chains.len() <= door.index() {
             self.chains.resize(door.index().saturating_add(1), Chain::EMPTY);
         }
-        let slot = self.allocate(Node { due: KeptDue::new(due), links: Links::NONE, value });
-        let last = self.chain(door).last;
-        self.chain_before_or_at(slot, door, last);
+        let links = self.before_or_at(due, door, self.chain(door).last);
+        let slot = self.allocate(Node { due: KeptDue::new(due), links, value });
+        self.lead_to(slot, due, door, links);
         self.live = self.live.saturating_add(1);
         slot
     }
@@ -182,8 +182,9 @@ impl<T: Entry> DueTable<T> {
     /// Adds an entry to the chain of another one, near which it is due.
     pub(super) fn insert_near(&mut self, near: Slot, due: Due, value: T) -> Slot {
         let door = value.door();
-        let slot = self.allocate(Node { due: KeptDue::new(due), links: Links::NONE, value });
-        self.chain_near(slot, door, near);
+        let links = self.near(due, door, near);
+        let slot = self.allocate(Node { due: KeptDue::new(due), links, value });
+        self.lead_to(slot, due, door, links);
         self.live = self.live.saturating_add(1);
         slot
     }
@@ -193,9 +194,8 @@ impl<T: Entry> DueTable<T> {
     pub(super) fn postpone(&mut self, slot: Slot, due: Due) {
         let door = self.get(slot).door();
         self.unchain(slot, door);
-        self.node_mut(slot).due = KeptDue::new(due);
-        let last = self.chain(door).last;
-        self.chain_before_or_at(slot, door, last);
+        let links = self.before_or_at(due, door, self.chain(door).last);
+        self.chain_between(slot, due, door, links);
     }
 
     /// Has an entry be due a little later: at the same time, but perhaps after its neighbours.
@@ -203,11 +203,11 @@ impl<T: Entry> DueTable<T> {
         let door = self.get(slot).door();
         let Links { before, after } = self.node(slot).links;
         self.unchain(slot, door);
-        self.node_mut(slot).due = KeptDue::new(due);
-        match before.some().or(after.some()) {
-            Some(near) => self.chain_near(slot, door, near),
-            None => self.chain_before_or_at(slot, door, Slot::NONE),
-        }
+        let links = match before.some().or(after.some()) {
+            Some(near) => self.near(due, door, near),
+            None => Links::NONE,
+        };
+        self.chain_between(slot, due, door, links);
     }
 
     /// Removes an entry.
@@ -220,34 +220,48 @@ impl<T: Entry> DueTable<T> {
         value
     }
 
-    /// Puts a node into the chain of its door, from this place on towards the end.
-    fn chain_near(&mut self, slot: Slot, door: DoorId, mut near: Slot) {
+    /// Returns between which entries of a door one belongs that is due then: from this one on towards the end.
+    fn near(&self, due: Due, door: DoorId, mut near: Slot) -> Links {
         while let Some(after) = self.node(near).links.after.some()
-            && self.due(after) <= self.due(slot)
+            && self.due(after) <= due
         {
             near = after;
         }
-        self.chain_before_or_at(slot, door, near);
+        self.before_or_at(due, door, near)
     }
 
-    /// Puts a node into the chain of its door, after this place or, if that is due later, before it.
-    fn chain_before_or_at(&mut self, slot: Slot, door: DoorId, mut before: Slot) {
+    /// Returns the same: after this entry or, if that is due later, before it.
+    fn before_or_at(&self, due: Due, door: DoorId, mut before: Slot) -> Links {
         while let Some(there) = before.some()
-            && self.due(there) > self.due(slot)
+            && self.due(there) > due
         {
             before = self.node(there).links.before;
         }
         let after = match before.some() {
-            Some(before) => core::mem::replace(&mut self.node_mut(before).links.after, slot),
-            None => core::mem::replace(&mut self.chain_mut(door).first, slot),
+            Some(before) => self.node(before).links.after,
+            None => self.chain(door).first,
         };
-        self.node_mut(slot).links = Links { before, after };
+        Links { before, after }
+    }
+
+    /// Puts a node that is in no chain between two entries of a door.
+    fn chain_between(&mut self, slot: Slot, due: Due, door: DoorId, links: Links) {
+        let node = self.node_mut(slot);
+        (node.due, node.links) = (KeptDue::new(due), links);
+        self.lead_to(slot, due, door, links);
+    }
+
+    /// Has the entries before and after a node lead to it.
+    fn lead_to(&mut self, slot: Slot, due: Due, door: DoorId, Links { before, after }: Links) {
+        if let Some(before) = before.some() {
+            self.node_mut(before).links.after = slot;
+        } else {
+            self.chain_mut(door).first = slot;
+            self.heads.set(door, Some(due));
+        }
         match after.some() {
             Some(after) => self.node_mut(after).links.before = slot,
             None => self.chain_mut(door).last = slot,
-        }
-        if before.some().is_none() {
-            self.heads.set(door, Some(self.due(slot)));
         }
     }
 

@@ -3,28 +3,44 @@
 use super::attempt::{Attempt, Progress};
 use super::attempts::Attempts;
 use super::due::{Chain, Links, Slot};
-use crate::doors::Doors;
+use crate::doors::{DoorId, Doors};
 use crate::sequence::Stage;
 
 impl Attempts {
     /// Adds an attempt to the last ones that came to its stage, in the order of the file among those that
     /// came together.
     pub(super) fn join_peers(&mut self, slot: Slot, run: u64, doors: &Doors) {
-        let attempt = self.get(slot);
-        let (stage, place) = (attempt.stage(), doors.place(attempt.door));
-        let (mut last, last_run) = (self.peers_mut(stage).last, self.last_run_mut(stage));
+        let &Attempt { door, progress, .. } = self.get(slot);
+        let (peers, progress) = self.place_among_peers(door, progress, run, doors);
+        let attempt = self.table.get_mut(slot);
+        (attempt.peers, attempt.progress) = (peers, progress);
+        self.lead_peers_to(slot, progress.stage(), peers);
+    }
+
+    /// Returns between which others an attempt at this door comes to its stage, and its progress with whether it
+    /// came with the one before.
+    pub(super) fn place_among_peers(
+        &mut self,
+        door: DoorId,
+        progress: Progress,
+        run: u64,
+        doors: &Doors,
+    ) -> (Links, Progress) {
+        let stage = progress.stage();
+        let (mut before, last_run) = (self.peers_mut(stage).last, self.last_run_mut(stage));
         let mut comes_with = core::mem::replace(last_run, run) == run;
+        let mut after = Slot::NONE;
         while comes_with
-            && let Some(peer) = last.some()
-            && doors.place(self.get(peer).door) > place
+            && let Some(peer) = before.some()
+            && doors.place(self.get(peer).door) > doors.place(door)
         {
-            last = self.get(peer).peers.before;
+            (before, after) = (self.get(peer).peers.before, peer);
             let neighbour = self.table.get_mut(peer);
             comes_with = neighbour.has(Progress::CAME_WITH_NEIGHBOUR);
             neighbour.set(Progress::CAME_WITH_NEIGHBOUR, true);
         }
-        self.table.get_mut(slot).set(Progress::CAME_WITH_NEIGHBOUR, comes_with);
-        self.join_peers_after(slot, last);
+        let progress = progress.with(Progress::CAME_WITH_NEIGHBOUR, comes_with);
+        (Links { before, after }, progress)
     }
 
     /// Moves an attempt behind those that came with it and have an earlier door.
@@ -49,11 +65,21 @@ impl Attempts {
     pub(super) fn join_peers_after(&mut self, slot: Slot, before: Slot) {
         let stage = self.get(slot).stage();
         let after = match before.some() {
-            Some(before) => core::mem::replace(&mut self.table.get_mut(before).peers.after, slot),
-            None => core::mem::replace(&mut self.peers_mut(stage).first, slot),
+            Some(before) => self.get(before).peers.after,
+            None => self.peers_mut(stage).first,
         };
-        self.table.get_mut(slot).peers = Links { before, after };
-        match after.some() {
+        let peers = Links { before, after };
+        self.table.get_mut(slot).peers = peers;
+        self.lead_peers_to(slot, stage, peers);
+    }
+
+    /// Has the attempts at a stage before and after one lead to it.
+    pub(super) fn lead_peers_to(&mut self, slot: Slot, stage: Stage, peers: Links) {
+        match peers.before.some() {
+            Some(before) => self.table.get_mut(before).peers.after = slot,
+            None => self.peers_mut(stage).first = slot,
+        }
+        match peers.after.some() {
             Some(after) => self.table.get_mut(after).peers.before = slot,
             None => self.peers_mut(stage).last = slot,
         }
@@ -61,7 +87,7 @@ impl Attempts {
 
     pub(super) fn leave_peers(&mut self, slot: Slot) {
         let &Attempt { progress, peers: Links { before, after }, .. } = self.get(slot);
-        let stage = self.get(slot).stage();
+        let stage = progress.stage();
         let came_with = progress.has(Progress::CAME_WITH_NEIGHBOUR);
         match before.some() {
             Some(before) => self.table.get_mut(before).peers.after = after,
