@@ -103,14 +103,9 @@ impl Admissions {
         !core::mem::replace(&mut self.table.get_mut(slot).skip_said, true)
     }
 
-    /// Returns the admission that ends first.
-    pub(super) fn earliest(&self) -> Option<Slot> {
+    /// Returns the admission that ends first, and when it does.
+    pub(super) fn earliest(&self) -> Option<(Due, Slot)> {
         self.table.earliest()
-    }
-
-    /// Returns when that admission ends.
-    pub(super) fn next_due(&self) -> Option<Due> {
-        self.table.next_due()
     }
 
     pub(super) fn due(&self, slot: Slot) -> Due {

@@ -57,14 +57,9 @@ impl Attempts {
         self.table.due(slot)
     }
 
-    /// Returns the attempt that is due first.
-    pub(super) fn earliest(&self) -> Option<Slot> {
+    /// Returns the attempt that is due first, and when it is.
+    pub(super) fn earliest(&self) -> Option<(Due, Slot)> {
         self.table.earliest()
-    }
-
-    /// Returns when that attempt is due.
-    pub(super) fn next_due(&self) -> Option<Due> {
-        self.table.next_due()
     }
 
     /// Returns any attempt at a door with one-time sequences, which is in no group.

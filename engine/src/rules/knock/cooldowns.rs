@@ -49,7 +49,7 @@ impl Cooldowns {
     /// `limit` others, the one that is due first is forgotten for it; returns whether it was.
     pub(super) fn begin(&mut self, client: IpAddr, door: DoorId, due: Due, limit: usize) -> bool {
         let is_crowded = self.table.len() >= limit;
-        if is_crowded && let Some(slot) = self.table.earliest() {
+        if is_crowded && let Some((_, slot)) = self.table.earliest() {
             self.forget(slot);
         }
         let slot = self.table.insert(due, Cooldown { client, door, said: false });
@@ -72,11 +72,7 @@ impl Cooldowns {
 
     /// Forgets what is due at or before `now`.
     pub(super) fn forget_due(&mut self, now: Timestamp) {
-        while let Some(slot) = self.table.earliest() {
-            let (due, _) = self.table.due(slot);
-            if due > now {
-                return;
-            }
+        while let Some((_, slot)) = self.table.earliest_until(now) {
             self.forget(slot);
         }
     }

@@ -141,14 +141,15 @@ impl<T: Entry> DueTable<T> {
         self.node(slot).due.get()
     }
 
-    /// Returns the entry that is due first.
-    pub(super) fn earliest(&self) -> Option<Slot> {
-        self.earliest_of(self.heads.first()?)
+    /// Returns the entry that is due first, and when it is.
+    pub(super) fn earliest(&self) -> Option<(Due, Slot)> {
+        let (due, door) = self.heads.first()?;
+        Some((due, self.chain(door).first))
     }
 
-    /// Returns when that entry is due.
-    pub(super) fn next_due(&self) -> Option<Due> {
-        self.heads.first_due()
+    /// Returns the same if it is due at a moment or before.
+    pub(super) fn earliest_until(&self, until: Timestamp) -> Option<(Due, Slot)> {
+        self.earliest().filter(|&((at, _), _)| at <= until)
     }
 
     /// Returns an entry and those of its door that are due after it, in order.

@@ -25,14 +25,9 @@ impl Heads {
         Self { heap: Vec::new(), places: Vec::new() }
     }
 
-    /// Returns the door whose first entry is due first.
-    pub(super) fn first(&self) -> Option<DoorId> {
-        self.heap.first().map(|&(_, door)| door)
-    }
-
-    /// Returns when the first entry of all is due.
-    pub(super) fn first_due(&self) -> Option<Due> {
-        self.heap.first().map(|&(due, _)| due)
+    /// Returns when the first entry of all is due, and at which door.
+    pub(super) fn first(&self) -> Option<(Due, DoorId)> {
+        self.heap.first().copied()
     }
 
     /// Returns the doors that have entries.
@@ -156,7 +151,7 @@ mod tests {
                     Some(due) => drop(list.insert(door, due)),
                     None => drop(list.remove(&door)),
                 }
-                let first = list.iter().min_by_key(|(_, due)| **due).map(|(door, _)| *door);
+                let first = list.iter().map(|(door, due)| (*due, *door)).min();
                 prop_assert_eq!(heads.first(), first);
                 prop_assert_eq!(heads.doors().count(), list.len());
             }

@@ -304,14 +304,9 @@ impl Leases {
         })
     }
 
-    /// Returns the deadline that is due first.
-    pub(super) fn earliest(&self) -> Option<Slot> {
+    /// Returns the deadline that is due first, and when it is.
+    pub(super) fn earliest(&self) -> Option<(Due, Slot)> {
         self.deadlines.earliest()
-    }
-
-    /// Returns when that deadline is due.
-    pub(super) fn next_due(&self) -> Option<Due> {
-        self.deadlines.next_due()
     }
 
     pub(super) fn due(&self, deadline: Slot) -> Due {

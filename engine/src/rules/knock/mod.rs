@@ -353,18 +353,11 @@ impl KnockRules {
 
     /// Returns when what is due next is due, and what it is.
     fn earliest(&self) -> Option<(Timestamp, Earliest)> {
-        let attempt = self.attempts.next_due();
-        let (lease, admission) = (self.leases.next_due(), self.admissions.next_due());
-        // No two are equal: each has its own number.
-        let earliest = sooner(attempt, sooner(lease, admission))?;
-        let (at, _) = earliest;
-        let what = if attempt == Some(earliest) {
-            Earliest::Attempt(self.attempts.earliest()?)
-        } else if lease == Some(earliest) {
-            Earliest::Lease(self.leases.earliest()?)
-        } else {
-            Earliest::Admission(self.admissions.earliest()?)
-        };
+        let attempt = self.attempts.earliest().map(|(due, slot)| (due, Earliest::Attempt(slot)));
+        let lease = self.leases.earliest().map(|(due, slot)| (due, Earliest::Lease(slot)));
+        let admission =
+            self.admissions.earliest().map(|(due, slot)| (due, Earliest::Admission(slot)));
+        let ((at, _), what) = sooner(attempt, sooner(lease, admission))?;
         Some((at, what))
     }
 
@@ -382,11 +375,12 @@ impl KnockRules {
     }
 }
 
-/// Returns the earlier of two due times.
-fn sooner(one: Option<Due>, other: Option<Due>) -> Option<Due> {
+/// Returns which is due first. No two are due at the same time: each has its own number.
+fn sooner(one: Option<(Due, Earliest)>, other: Option<(Due, Earliest)>) -> Option<(Due, Earliest)> {
     match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        (Some((due, _)), Some((due_of_other, _))) if due_of_other < due => other,
+        (Some(_), _) => one,
+        (None, _) => other,
     }
 }
 
@@ -466,9 +460,7 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn due(&self) -> Option<Timestamp> {
-        let attempt = self.attempts.next_due();
-        let earliest = sooner(attempt, sooner(self.leases.next_due(), self.admissions.next_due()));
-        earliest.map(|(at, _)| at)
+        self.earliest().map(|(at, _)| at)
     }
 
     fn deadline(&self) -> Option<Deadline> {

@@ -75,7 +75,7 @@ impl Remembered {
             self.forget(slot);
         }
         let crowded = self.len() >= limit;
-        if crowded && let Some(slot) = self.table.earliest() {
+        if crowded && let Some((_, slot)) = self.table.earliest() {
             self.forget(slot);
         }
         let slot = self.table.insert(due, CountedKnock { hash, client, fingerprint, door });
@@ -85,11 +85,7 @@ impl Remembered {
 
     /// Forgets what is due at or before `now`.
     pub(super) fn forget_due(&mut self, now: Timestamp) {
-        while let Some(slot) = self.table.earliest() {
-            let (due, _) = self.table.due(slot);
-            if due > now {
-                return;
-            }
+        while let Some((_, slot)) = self.table.earliest_until(now) {
             self.forget(slot);
         }
     }

@@ -66,7 +66,7 @@ impl Voids {
         let found = self.clients.find(hash, |slot| self.table.get(slot).client == client);
         let Some(slot) = found else {
             if self.table.len() >= limit
-                && let Some(slot) = self.table.earliest()
+                && let Some((_, slot)) = self.table.earliest()
             {
                 self.forget(slot);
             }
@@ -82,11 +82,7 @@ impl Voids {
     }
 
     fn forget_due(&mut self, now: Timestamp) {
-        while let Some(slot) = self.table.earliest() {
-            let (due, _) = self.table.due(slot);
-            if due > now {
-                return;
-            }
+        while let Some((_, slot)) = self.table.earliest_until(now) {
             self.forget(slot);
         }
     }
