@@ -75,6 +75,21 @@ pub struct Begun {
     pub period: PeriodMark,
 }
 
+impl Begun {
+    const fn without_period(door: DoorId) -> Self {
+        Self { door, period: PeriodMark::NONE }
+    }
+}
+
+/// Why a packet counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeardBy {
+    /// A door that hears it. Others may, too.
+    pub(crate) door: DoorId,
+    /// Where its knock is in the index.
+    pub(crate) place: KnockPlace,
+}
+
 impl Doors {
     /// The most doors a configuration may have: after a reload, the new configuration must fit beside the
     /// old one.
@@ -210,21 +225,18 @@ impl Doors {
     #[must_use]
     #[inline]
     pub fn admit(&self, listening: &Listening, packet: &Packet) -> bool {
-        self.admit_at(listening, packet).is_some()
+        self.heard_by(listening, packet).is_some()
     }
 
-    /// Returns where the knock of a packet is in the index, if the packet counts.
+    /// Returns a door that hears a packet, if the packet counts, and where the knock is.
     #[inline]
-    pub(crate) fn admit_at(&self, listening: &Listening, packet: &Packet) -> Option<KnockPlace> {
+    pub(crate) fn heard_by(&self, listening: &Listening, packet: &Packet) -> Option<HeardBy> {
         let knock = packet.knock();
-        if !self.index.names(knock) {
-            return None;
-        }
-        let place = self.index.place(knock);
-        let hears = |id| hearing::of(self.door(id), listening, packet) == Hearing::Heard;
-        let is_heard = self.index.naming(place).iter().any(|&id| hears(id))
-            || self.periods.naming(knock).any(hears);
-        (is_heard && address::is_of_a_host(packet.source)).then_some(place)
+        let place = self.index.place(knock)?;
+        let hears = |&id: &DoorId| hearing::of(self.door(id), listening, packet) == Hearing::Heard;
+        let named = self.index.naming(place).iter().copied().find(hears);
+        let door = named.or_else(|| self.periods.naming(knock).find(hears))?;
+        address::is_of_a_host(packet.source).then_some(HeardBy { door, place })
     }
 
     /// Returns how each door that names the packet's port treats the packet: first the doors that name
@@ -259,7 +271,8 @@ impl Doors {
 
     /// Returns the doors that have a knock in their sequence, or may have, in the order of the file.
     fn naming(&self, knock: Knock) -> Cow<'_, [DoorId]> {
-        let mut naming = Cow::Borrowed(self.index.naming(self.index.place(knock)));
+        let place = self.index.place(knock);
+        let mut naming = Cow::Borrowed(place.map_or(&[][..], |place| self.index.naming(place)));
         let mut derived = self.periods.naming(knock).peekable();
         // Hardly ever, and only then is there anything to put in order.
         if derived.peek().is_some() {
@@ -278,18 +291,24 @@ impl Doors {
     /// Appends the doors whose first knock this is to a list, in the order of the file. A door with
     /// derived sequences may be there with several.
     pub fn starting_with(&self, knock: Knock, begun: &mut Vec<Begun>) {
-        self.starting_at(knock, self.index.place(knock), begun);
+        if let Some(place) = self.index.place(knock) {
+            self.starting_at(knock, place, begun);
+        }
     }
 
-    /// Does the same for a knock that had this place in the index.
+    /// Returns the only one of them, if there is one and no other, for a knock that had this place in the index.
+    pub(crate) fn only_starting_at(&self, knock: Knock, place: KnockPlace) -> Option<Begun> {
+        match *self.index.starting_with(knock, place) {
+            [door] if self.periods.is_empty() => Some(Begun::without_period(door)),
+            _ => None,
+        }
+    }
+
+    /// Appends all of them to a list.
     pub(crate) fn starting_at(&self, knock: Knock, place: KnockPlace, begun: &mut Vec<Begun>) {
         let before = begun.len();
-        let begins = |&door: &DoorId| Begun { door, period: PeriodMark::NONE };
-        match self.index.starting_with(knock, place) {
-            // Nearly always.
-            [only] => begun.push(begins(only)),
-            several => begun.extend(several.iter().map(begins)),
-        }
+        let doors = self.index.starting_with(knock, place);
+        begun.extend(doors.iter().copied().map(Begun::without_period));
         if self.periods.is_empty() {
             return;
         }

@@ -26,8 +26,8 @@ pub(super) struct KnockIndex {
 pub(crate) struct KnockPlace(usize);
 
 impl KnockPlace {
-    /// The knock is in no sequence that is there now.
-    const NONE: Self = Self(usize::MAX);
+    /// The knock may be in a derived sequence, and is in no other that is there now.
+    pub(super) const NONE: Self = Self(usize::MAX);
 }
 
 #[derive(Clone, Debug)]
@@ -137,11 +137,10 @@ impl KnockIndex {
         }
     }
 
-    /// Returns where a knock is.
-    pub(super) fn place(&self, knock: Knock) -> KnockPlace {
-        let is_named = self.names(knock);
-        let place = is_named.then(|| self.find(knock).ok()).flatten();
-        place.map_or(KnockPlace::NONE, KnockPlace)
+    /// Returns where a knock is; `None` if no door names it.
+    pub(super) fn place(&self, knock: Knock) -> Option<KnockPlace> {
+        let place = || self.find(knock).map_or(KnockPlace::NONE, KnockPlace);
+        self.names(knock).then(place)
     }
 
     /// Returns the doors that have the knock with this place.
@@ -153,7 +152,7 @@ impl KnockIndex {
     pub(super) fn starting_with(&self, knock: Knock, place: KnockPlace) -> &[DoorId] {
         let at = |KnockPlace(place): KnockPlace| self.named.get(place);
         let there = at(place).filter(|named| named.knock == knock);
-        there.or_else(|| at(self.place(knock))).map_or(&[], |named| &named.first)
+        there.or_else(|| at(self.place(knock)?)).map_or(&[], |named| &named.first)
     }
 }
 

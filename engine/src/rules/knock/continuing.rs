@@ -15,7 +15,7 @@ impl KnockRules {
     /// the knock just made. Returns whether any advanced.
     pub(super) fn continue_attempts<X>(
         &mut self,
-        heard: Heard<'_>,
+        heard: &Heard<'_>,
         oldest: Slot,
         site: &mut Site<X>,
     ) -> bool {
@@ -58,7 +58,7 @@ impl KnockRules {
     /// The same for the only attempt of a client, at one door, as most are.
     fn continue_one<X>(
         &mut self,
-        heard: Heard<'_>,
+        heard: &Heard<'_>,
         slot: Slot,
         attempt: &Attempt,
         site: &mut Site<X>,
@@ -76,7 +76,7 @@ impl KnockRules {
     /// number with which those restart that began together. Returns the youngest of what is left.
     fn follow<X>(
         &mut self,
-        heard: Heard<'_>,
+        heard: &Heard<'_>,
         (older, slot): (Option<Slot>, Slot),
         split: Split,
         restart: &mut Option<u64>,
@@ -95,14 +95,14 @@ impl KnockRules {
     }
 
     /// Returns the knock that a packet is.
-    pub(super) fn now_counted(&self, heard: Heard<'_>) -> Counted {
+    pub(super) fn now_counted(&self, heard: &Heard<'_>) -> Counted {
         Counted { knock: heard.knock, fingerprint: heard.fingerprint, run: self.runs }
     }
 
     /// Notes what a packet does at each door of an attempt. Returns what becomes of the attempt; `None` if
     /// it does not change.
     fn look<X>(
-        heard: Heard<'_>,
+        heard: &Heard<'_>,
         attempt: &Attempt,
         batch: usize,
         site: &Site<X>,
@@ -131,8 +131,8 @@ impl KnockRules {
     }
 
     /// Emits what a packet does. Returns whether any attempt advanced.
-    fn make_moves<X>(&mut self, heard: Heard<'_>, moves: &[Move], site: &mut Site<X>) -> bool {
-        let Heard { at, client, knock, .. } = heard;
+    fn make_moves<X>(&mut self, heard: &Heard<'_>, moves: &[Move], site: &mut Site<X>) -> bool {
+        let &Heard { at, client, knock, .. } = heard;
         let mut advanced = false;
         let mut voided = None;
         for &Move { door, period, stage, counted, what, order: _ } in moves {
@@ -173,8 +173,8 @@ impl KnockRules {
     }
 
     /// Counts a packet that voided attempts, the last one at this door, and reports if there were many.
-    fn count_void<X>(&mut self, heard: Heard<'_>, door: DoorId, site: &mut Site<X>) {
-        let Heard { at, client, knock, .. } = heard;
+    fn count_void<X>(&mut self, heard: &Heard<'_>, door: DoorId, site: &mut Site<X>) {
+        let &Heard { at, client, knock, .. } = heard;
         let due = self.due_after(at, Voids::WINDOW);
         if let Some((packets, time)) = self.voids.count(client, door, (at, due), self.limit) {
             let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);

@@ -47,9 +47,10 @@ use self::voids::Voids;
 use super::{ANTICIPATED, RuleSet, Site};
 use crate::deadline::{Deadline, DeadlineReason};
 use crate::door::DoorSequence;
-use crate::doors::{Begun, DoorId, KnockPlace};
+use crate::doors::{Begun, DoorId, HeardBy};
 use crate::effect::{Effect, Note, Obstacle};
 use crate::groups::GroupId;
+use crate::hearing::{self, Hearing};
 use crate::limits::Limits;
 use crate::one_time::MarkId;
 use crate::packet::{Knock, Packet};
@@ -95,9 +96,18 @@ struct Heard<'a> {
     /// The hash of the client.
     hash: ShortHash,
     knock: Knock,
-    /// Where it was among the knocks of all doors when the packet came.
-    place: KnockPlace,
+    by: HeardBy,
     fingerprint: Option<Fingerprint>,
+}
+
+/// The attempts that begin with one packet.
+struct Batch {
+    /// The serial number of their due times.
+    serial: u64,
+    /// The latest attempt of the client.
+    youngest: Option<Slot>,
+    /// Whether no attempt has to be evicted for all of them. Otherwise they begin door by door.
+    has_room: bool,
 }
 
 /// What falls due next.
@@ -136,7 +146,7 @@ impl KnockRules {
 
     /// Rule 1: the packet repeats a knock that was counted: the last one of a live attempt, or one
     /// that is remembered.
-    fn is_retransmission(&self, heard: Heard<'_>, oldest: Option<Slot>) -> bool {
+    fn is_retransmission(&self, heard: &Heard<'_>, oldest: Option<Slot>) -> bool {
         let Some(fingerprint) = heard.fingerprint else { return false };
         self.remembered.contain(heard.client, fingerprint)
             || self
@@ -147,54 +157,65 @@ impl KnockRules {
 
     /// Rule 3: the packet begins an attempt at every door whose first knock it is and that has no
     /// live attempt of the client.
-    fn begin_attempts<X>(&mut self, heard: Heard<'_>, oldest: Option<Slot>, site: &mut Site<X>) {
+    fn begin_attempts<X>(&mut self, heard: &Heard<'_>, oldest: Option<Slot>, site: &mut Site<X>) {
+        self.runs = self.runs.wrapping_add(1);
+        let (_, serial) = self.due_after(heard.at, Seconds::MAX);
+        let youngest = self.look_at_attempts(oldest, site);
+        let mut batch = Batch { serial, youngest, has_room: true };
+        // Nearly always.
+        if let Some(only) = site.doors.only_starting_at(heard.knock, heard.by.place) {
+            self.begin_at(heard, only, &mut batch, site);
+            return;
+        }
         // A copy, because opening a door with a one-time sequence changes the doors.
         let mut starting = core::mem::take(&mut self.starting);
         starting.clear();
-        site.doors.starting_at(heard.knock, heard.place, &mut starting);
-        self.runs = self.runs.wrapping_add(1);
-        let (_, serial) = self.due_after(heard.at, Seconds::MAX);
-        let mut youngest = self.look_at_attempts(oldest, site);
-        // If attempts may be evicted for others, then door by door.
-        let has_room = self.attempts.len().saturating_add(starting.len()) <= self.limit;
+        site.doors.starting_at(heard.knock, heard.by.place, &mut starting);
+        batch.has_room = self.attempts.len().saturating_add(starting.len()) <= self.limit;
         for &begun in &starting {
-            let Begun { door: id, period } = begun;
-            let door = site.doors.door(id);
-            if !site.listening.belongs(heard.packet.destination, door.target)
-                || !door.flags.is_satisfied_by(heard.packet.transport)
-                || !door.sources.hear(heard.client)
-                || self.is_busy(begun, heard, site)
-            {
-                continue;
-            }
-            site.counts.attempts = site.counts.attempts.saturating_add(1);
-            let sequence = site.doors.sequence(id, period);
-            if sequence.is_none_or(|sequence| sequence.is_complete_at(Stage::FIRST)) {
-                self.complete(heard, begun, Stage::FIRST, site);
-                continue;
-            }
-            let due = due_of((heard.at.saturating_add(door.seq_timeout), serial), id, &site.doors);
-            let group = site.doors.group_of(id).filter(|_| has_room);
-            let group = group.filter(|group| self.busy_groups.binary_search(group).is_err());
-            // The whole group begins with its first door.
-            let of_group = group.map(|group| site.doors.groups().doors(group));
-            if of_group.is_none_or(|doors| doors.first() == Some(&id)) {
-                youngest = self.make_room_beside(heard, youngest, site);
-                let Heard { client, hash, .. } = heard;
-                let counted = self.now_counted(heard);
-                let beginning = Beginning { client, hash, door: id, period, group, due, counted };
-                youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));
-            }
-            let stage =
-                Effect::StageReached { client: heard.client, door: id, stage: Stage::FIRST };
-            site.emit(heard.at, stage);
+            self.begin_at(heard, begun, &mut batch, site);
         }
         self.starting = starting;
     }
 
+    /// Begins an attempt at a door, if it hears the packet and the client has none there.
+    fn begin_at<X>(
+        &mut self,
+        heard: &Heard<'_>,
+        begun: Begun,
+        batch: &mut Batch,
+        site: &mut Site<X>,
+    ) {
+        let (&Heard { at, client, hash, .. }, Begun { door: id, period }) = (heard, begun);
+        let door = site.doors.door(id);
+        let is_heard = id == heard.by.door
+            || hearing::of(door, &site.listening, heard.packet) == Hearing::Heard;
+        if !is_heard || self.is_busy(begun, heard, site) {
+            return;
+        }
+        site.counts.attempts = site.counts.attempts.saturating_add(1);
+        let sequence = site.doors.sequence(id, period);
+        if sequence.is_none_or(|sequence| sequence.is_complete_at(Stage::FIRST)) {
+            self.complete(heard, begun, Stage::FIRST, site);
+            return;
+        }
+        let due = due_of((at.saturating_add(door.seq_timeout), batch.serial), id, &site.doors);
+        let group = site.doors.group_of(id).filter(|_| batch.has_room);
+        let group = group.filter(|group| self.busy_groups.binary_search(group).is_err());
+        // The whole group begins with its first door.
+        let of_group = group.map(|group| site.doors.groups().doors(group));
+        if of_group.is_none_or(|doors| doors.first() == Some(&id)) {
+            let youngest = self.make_room_beside(heard, batch.youngest, site);
+            let counted = self.now_counted(heard);
+            let beginning = Beginning { client, hash, door: id, period, group, due, counted };
+            batch.youngest = Some(self.attempts.begin(beginning, youngest, &site.doors));
+        }
+        site.emit(at, Effect::StageReached { client, door: id, stage: Stage::FIRST });
+    }
+
     /// Returns whether the client has an attempt that it cannot begin again. At a door with derived sequences
     /// there may be one for each.
-    fn is_busy<X>(&self, begun: Begun, heard: Heard<'_>, site: &Site<X>) -> bool {
+    fn is_busy<X>(&self, begun: Begun, heard: &Heard<'_>, site: &Site<X>) -> bool {
         match site.doors.door(begun.door).sequence {
             DoorSequence::Fixed(_) | DoorSequence::OneTime(_) | DoorSequence::None => {
                 self.busy.binary_search(&begun.door).is_ok()
@@ -225,8 +246,8 @@ impl KnockRules {
 
     /// The last knock: the door opens, unless something is in the way. With a one-time or a derived sequence it opens
     /// when the sequence is marked as used.
-    fn complete<X>(&mut self, heard: Heard<'_>, begun: Begun, stage: Stage, site: &mut Site<X>) {
-        let (Heard { at, client, .. }, id) = (heard, begun.door);
+    fn complete<X>(&mut self, heard: &Heard<'_>, begun: Begun, stage: Stage, site: &mut Site<X>) {
+        let (&Heard { at, client, .. }, id) = (heard, begun.door);
         site.emit(at, Effect::StageReached { client, door: id, stage });
         self.remember_knock(at, client, id, heard.fingerprint, site);
         match site.doors.door(id).sequence {
@@ -303,7 +324,7 @@ impl KnockRules {
     /// attempt is to begin. Returns this client's youngest.
     fn make_room_beside<X>(
         &mut self,
-        heard: Heard<'_>,
+        heard: &Heard<'_>,
         youngest: Option<Slot>,
         site: &mut Site<X>,
     ) -> Option<Slot> {
@@ -390,7 +411,7 @@ impl<X> RuleSet<X> for KnockRules {
     }
 
     fn packet(&mut self, at: Timestamp, stamp: Timestamp, packet: &Packet, site: &mut Site<X>) {
-        let Some(place) = site.doors.admit_at(&site.listening, packet) else { return };
+        let Some(by) = site.doors.heard_by(&site.listening, packet) else { return };
         site.counts.admitted = site.counts.admitted.saturating_add(1);
         self.remembered.forget_due(at);
         site.look_at_periods(stamp);
@@ -400,23 +421,23 @@ impl<X> RuleSet<X> for KnockRules {
             client: packet.source,
             hash: self.attempts.hash(packet.source),
             knock: packet.knock(),
-            place,
+            by,
             fingerprint: Fingerprint::of(packet),
         };
         let oldest = self.attempts.oldest_of(heard.client, heard.hash);
-        if self.is_retransmission(heard, oldest) {
+        if self.is_retransmission(&heard, oldest) {
             site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
             let note = Note::Retransmission { client: heard.client, knock: heard.knock };
             site.emit(at, Effect::Note(note));
             return;
         }
         let Some(oldest) = oldest else {
-            self.begin_attempts(heard, None, site);
+            self.begin_attempts(&heard, None, site);
             return;
         };
-        if !self.continue_attempts(heard, oldest, site) {
+        if !self.continue_attempts(&heard, oldest, site) {
             let oldest = self.attempts.oldest_of(heard.client, heard.hash);
-            self.begin_attempts(heard, oldest, site);
+            self.begin_attempts(&heard, oldest, site);
         }
     }
 
