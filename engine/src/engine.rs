@@ -1,12 +1,12 @@
 //! The engine: events in, effects out.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
 use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, OwnEffect, TimedEffect};
+use crate::effect::{Effect, OwnEffect, TimedEffect, Waiting};
 use crate::event::Event;
 use crate::limits::Limits;
 use crate::listening::Listening;
@@ -77,7 +77,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
             counts: Counts::default(),
             clock_ahead: 0,
             presumes_marks: false,
-            effects: VecDeque::new(),
+            effects: Waiting::new(),
         };
         Self { site, rules, now: Timestamp::MIN, pending: None }
     }
@@ -132,12 +132,11 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         let at = at.max(self.now);
         if is_answer {
             while self.fire_until(at) {}
-            self.apply(Pending { at, stamp, event });
         } else if self.is_due(at) {
             self.pending = Some(Pending { at, stamp, event });
-        } else {
-            self.apply(Pending { at, stamp, event });
+            return;
         }
+        self.apply(at, stamp, event);
     }
 
     /// Prepares for packets that will be handed over soon, for [`ANTICIPATED`](crate::ANTICIPATED) at most. This changes only
@@ -156,7 +155,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
     #[must_use]
     pub fn poll_effect(&mut self) -> Option<TimedEffect<X>> {
         loop {
-            if let Some(effect) = self.site.effects.pop_front() {
+            if let Some(effect) = self.site.effects.pop() {
                 return Some(effect);
             }
             if !self.step() {
@@ -224,8 +223,8 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         if self.fire_until(at) {
             return true;
         }
-        if let Some(pending) = self.pending.take() {
-            self.apply(pending);
+        if let Some(Pending { at, stamp, event }) = self.pending.take() {
+            self.apply(at, stamp, event);
         }
         true
     }
@@ -237,7 +236,9 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         true
     }
 
-    fn apply(&mut self, Pending { at, stamp, event }: Pending) {
+    #[expect(clippy::inline_always, reason = "an event is copied for a call")]
+    #[inline(always)]
+    fn apply(&mut self, at: Timestamp, stamp: Timestamp, event: Event) {
         self.now = at;
         match event {
             // Not moved out of the event: in a flood, copies cost as much as rules.
@@ -261,6 +262,7 @@ impl<R: RuleSet<X>, X: OwnEffect> Engine<R, X> {
         }
     }
 
+    #[cold]
     fn reload(&mut self, at: Timestamp, new: Doors) {
         let unchanged = self.site.doors.unchanged(&new);
         // Effects still in the queue are printed later, with the doors of that time.

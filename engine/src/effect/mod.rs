@@ -3,6 +3,7 @@
 mod kind;
 mod note;
 mod own;
+mod waiting;
 
 use core::convert::Infallible;
 use core::net::IpAddr;
@@ -12,6 +13,7 @@ use knock_signed::{Refusal, SequenceId};
 pub use self::kind::EffectKind;
 pub use self::note::Note;
 pub use self::own::{Channel, OwnEffect};
+pub(crate) use self::waiting::Waiting;
 use crate::command::Phase;
 #[cfg(doc)]
 use crate::door::OnReknock;

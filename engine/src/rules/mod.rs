@@ -2,7 +2,6 @@
 
 mod knock;
 
-use alloc::collections::VecDeque;
 use core::convert::Infallible;
 use core::fmt::Debug;
 use core::net::IpAddr;
@@ -13,7 +12,7 @@ pub use self::knock::{Fingerprint, KnockRules, LiveAttempt, Usage, VoidReports};
 
 use crate::deadline::Deadline;
 use crate::doors::{DoorId, Doors};
-use crate::effect::{Effect, TimedEffect};
+use crate::effect::{Effect, TimedEffect, Waiting};
 use crate::listening::Listening;
 use crate::one_time::MarkId;
 use crate::packet::Packet;
@@ -107,7 +106,7 @@ pub struct Site<X = Infallible> {
     /// Whether used one-time sequences count as marked before the driver says so.
     pub presumes_marks: bool,
     /// Effects that the driver has not taken yet.
-    pub(crate) effects: VecDeque<TimedEffect<X>>,
+    pub(crate) effects: Waiting<TimedEffect<X>>,
 }
 
 impl<X> Site<X> {
@@ -123,7 +122,7 @@ impl<X> Site<X> {
 
     /// Appends an effect to the one queue of the engine.
     pub fn emit(&mut self, at: Timestamp, effect: Effect<X>) {
-        self.effects.push_back(TimedEffect { at, effect });
+        self.effects.push(TimedEffect { at, effect });
     }
 }
 
