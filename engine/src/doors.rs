@@ -229,14 +229,29 @@ impl Doors {
     }
 
     /// Returns a door that hears a packet, if the packet counts, and where the knock is.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call costs as much as the look that a packet to no door needs"
+    )]
+    #[inline(always)]
     pub(crate) fn heard_by(&self, listening: &Listening, packet: &Packet) -> Option<HeardBy> {
-        let knock = packet.knock();
-        let place = self.index.place(knock)?;
-        let hears = |&id: &DoorId| hearing::of(self.door(id), listening, packet) == Hearing::Heard;
-        let named = self.index.naming(place).iter().copied().find(hears);
-        let door = named.or_else(|| self.periods.naming(knock).find(hears))?;
+        let place = self.index.place(packet.knock())?;
+        let mut named = self.index.naming(place).iter().copied();
+        let door = match named.find(|&id| self.hears(id, listening, packet)) {
+            Some(door) => door,
+            None => self.derived_heard_by(listening, packet)?,
+        };
         address::is_of_a_host(packet.source).then_some(HeardBy { door, place })
+    }
+
+    /// Does the same among the doors with derived sequences.
+    fn derived_heard_by(&self, listening: &Listening, packet: &Packet) -> Option<DoorId> {
+        self.periods.naming(packet.knock()).find(|&id| self.hears(id, listening, packet))
+    }
+
+    #[inline]
+    fn hears(&self, id: DoorId, listening: &Listening, packet: &Packet) -> bool {
+        hearing::of(self.door(id), listening, packet) == Hearing::Heard
     }
 
     /// Returns how each door that names the packet's port treats the packet: first the doors that name

@@ -89,6 +89,7 @@ impl Attempts {
     }
 
     /// Returns the oldest attempt of a client, which has this hash.
+    #[inline]
     pub(super) fn oldest_of(&self, client: IpAddr, hash: ShortHash) -> Option<Slot> {
         self.clients.find(hash, |oldest| self.get(oldest).client == client)
     }
@@ -111,6 +112,8 @@ impl Attempts {
 
     /// Adds an attempt at stage 1. The client must have none at these doors; `youngest` is its latest
     /// attempt.
+    #[expect(clippy::inline_always, reason = "one caller, and much to hand over")]
+    #[inline(always)]
     pub(super) fn begin(
         &mut self,
         beginning: Beginning,
@@ -203,6 +206,7 @@ impl Attempts {
     }
 
     /// Ends an attempt at its first door. Returns what it was.
+    #[inline]
     pub(super) fn end_first(&mut self, slot: Slot, doors: &Doors) -> Attempt {
         let before = *self.get(slot);
         self.live = self.live.saturating_sub(1);
@@ -248,6 +252,8 @@ impl Attempts {
     }
 
     /// Removes an attempt; `older` is the next older one of its client, if that is known.
+    #[expect(clippy::inline_always, reason = "in a flood, a call costs as much as what it does")]
+    #[inline(always)]
     fn remove(&mut self, older: Option<Slot>, slot: Slot) {
         self.leave_peers(slot);
         self.leave_client(older, slot);
@@ -261,6 +267,7 @@ impl Attempts {
         self.from(others).find(|&older| self.get(older).younger == slot)
     }
 
+    #[inline]
     fn leave_client(&mut self, older: Option<Slot>, slot: Slot) {
         let &Attempt { client, younger, progress, .. } = self.get(slot);
         if let Some(younger) = younger.some()

@@ -253,6 +253,7 @@ impl<T: Entry> DueTable<T> {
     }
 
     /// Has the entries before and after a node lead to it.
+    #[inline]
     fn lead_to(&mut self, slot: Slot, due: Due, door: DoorId, Links { before, after }: Links) {
         if let Some(before) = before.some() {
             self.node_mut(before).links.after = slot;
@@ -266,6 +267,7 @@ impl<T: Entry> DueTable<T> {
         }
     }
 
+    #[inline]
     fn unchain(&mut self, slot: Slot, door: DoorId) {
         let Links { before, after } = self.node(slot).links;
         if let Some(before) = before.some() {

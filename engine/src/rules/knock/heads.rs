@@ -36,31 +36,39 @@ impl Heads {
     }
 
     /// Sets when the first entry of a door is due; `None` if it has none any more.
+    #[inline]
     pub(super) fn set(&mut self, door: DoorId, due: Option<Due>) {
         match (self.place(door), due) {
             (None, None) => {}
-            (None, Some(due)) => {
-                let last = self.heap.len();
-                self.heap.push((due, door));
-                self.note(last);
-                self.rise(last);
-            }
+            (None, Some(due)) => self.add(door, due),
             (Some(place), Some(due)) => {
                 if let Some(entry) = self.heap.get_mut(place) {
                     entry.0 = due;
                 }
-                self.settle(place);
-            }
-            (Some(place), None) => {
-                self.heap.swap_remove(place);
-                if let Some(gone) = self.places.get_mut(door.index()) {
-                    *gone = Self::NOWHERE;
-                }
-                if place < self.heap.len() {
-                    self.note(place);
+                // Most are the only one.
+                if self.heap.len() > 1 {
                     self.settle(place);
                 }
             }
+            (Some(place), None) => self.remove(door, place),
+        }
+    }
+
+    fn add(&mut self, door: DoorId, due: Due) {
+        let last = self.heap.len();
+        self.heap.push((due, door));
+        self.note(last);
+        self.rise(last);
+    }
+
+    fn remove(&mut self, door: DoorId, place: usize) {
+        self.heap.swap_remove(place);
+        if let Some(gone) = self.places.get_mut(door.index()) {
+            *gone = Self::NOWHERE;
+        }
+        if place < self.heap.len() {
+            self.note(place);
+            self.settle(place);
         }
     }
 
@@ -82,11 +90,8 @@ impl Heads {
 
     /// Moves an entry to where it belongs.
     fn settle(&mut self, place: usize) {
-        // Most are the only one.
-        if self.heap.len() > 1 {
-            let place = self.rise(place);
-            self.sink(place);
-        }
+        let place = self.rise(place);
+        self.sink(place);
     }
 
     /// Moves an entry up while its parent is due after it. Returns where it ends.

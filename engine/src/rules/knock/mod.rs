@@ -146,6 +146,7 @@ impl KnockRules {
 
     /// Rule 1: the packet repeats a knock that was counted: the last one of a live attempt, or one
     /// that is remembered.
+    #[inline]
     fn is_retransmission(&self, heard: &Heard<'_>, oldest: Option<Slot>) -> bool {
         let Some(fingerprint) = heard.fingerprint else { return false };
         self.remembered.contain(heard.client, fingerprint)
@@ -179,6 +180,7 @@ impl KnockRules {
     }
 
     /// Begins an attempt at a door, if it hears the packet and the client has none there.
+    #[inline]
     fn begin_at<X>(
         &mut self,
         heard: &Heard<'_>,
@@ -350,6 +352,7 @@ impl KnockRules {
 
     /// When a flood times out, the ending attempts are scattered all over the hash table. Fetching several
     /// at once takes little longer than fetching one.
+    #[inline]
     fn anticipate_ends(&mut self, slot: Slot) {
         if self.anticipated == 0 {
             self.attempts.anticipate_ends(slot);
@@ -373,13 +376,22 @@ impl KnockRules {
     }
 
     /// Returns when what is due next is due, and what it is.
+    #[inline]
     fn earliest(&self) -> Option<(Timestamp, Earliest)> {
-        let attempt = self.attempts.earliest().map(|(due, slot)| (due, Earliest::Attempt(slot)));
-        let lease = self.leases.earliest().map(|(due, slot)| (due, Earliest::Lease(slot)));
-        let admission =
-            self.admissions.earliest().map(|(due, slot)| (due, Earliest::Admission(slot)));
-        let ((at, _), what) = sooner(attempt, sooner(lease, admission))?;
-        Some((at, what))
+        let (lease, admission) = (self.leases.earliest(), self.admissions.earliest());
+        // No two are due at the same time: each has its own number.
+        let mut first = self.attempts.earliest().map(|(due, slot)| (due, Earliest::Attempt(slot)));
+        if let Some((due, slot)) = lease
+            && first.is_none_or(|(first, _)| due < first)
+        {
+            first = Some((due, Earliest::Lease(slot)));
+        }
+        if let Some((due, slot)) = admission
+            && first.is_none_or(|(first, _)| due < first)
+        {
+            first = Some((due, Earliest::Admission(slot)));
+        }
+        first.map(|((at, _), what)| (at, what))
     }
 
     /// An attempt has taken too long.
@@ -393,15 +405,6 @@ impl KnockRules {
         }
         site.counts.timed_out = site.counts.timed_out.saturating_add(1);
         site.emit(at, Effect::SequenceTimedOut { client, door, stage });
-    }
-}
-
-/// Returns which is due first. No two are due at the same time: each has its own number.
-fn sooner(one: Option<(Due, Earliest)>, other: Option<(Due, Earliest)>) -> Option<(Due, Earliest)> {
-    match (one, other) {
-        (Some((due, _)), Some((due_of_other, _))) if due_of_other < due => other,
-        (Some(_), _) => one,
-        (None, _) => other,
     }
 }
 
@@ -424,21 +427,21 @@ impl<X> RuleSet<X> for KnockRules {
             by,
             fingerprint: Fingerprint::of(packet),
         };
-        let oldest = self.attempts.oldest_of(heard.client, heard.hash);
+        let mut oldest = self.attempts.oldest_of(heard.client, heard.hash);
         if self.is_retransmission(&heard, oldest) {
             site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
             let note = Note::Retransmission { client: heard.client, knock: heard.knock };
             site.emit(at, Effect::Note(note));
             return;
         }
-        let Some(oldest) = oldest else {
-            self.begin_attempts(&heard, None, site);
-            return;
-        };
-        if !self.continue_attempts(&heard, oldest, site) {
-            let oldest = self.attempts.oldest_of(heard.client, heard.hash);
-            self.begin_attempts(&heard, oldest, site);
+        if let Some(first) = oldest {
+            if self.continue_attempts(&heard, first, site) {
+                return;
+            }
+            // It may have ended.
+            oldest = self.attempts.oldest_of(heard.client, heard.hash);
         }
+        self.begin_attempts(&heard, oldest, site);
     }
 
     fn signed_packet(

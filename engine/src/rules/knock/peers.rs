@@ -19,6 +19,7 @@ impl Attempts {
 
     /// Returns between which others an attempt at this door comes to its stage, and its progress with whether it
     /// came with the one before.
+    #[inline]
     pub(super) fn place_among_peers(
         &mut self,
         door: DoorId,
@@ -74,6 +75,7 @@ impl Attempts {
     }
 
     /// Has the attempts at a stage before and after one lead to it.
+    #[inline]
     pub(super) fn lead_peers_to(&mut self, slot: Slot, stage: Stage, peers: Links) {
         match peers.before.some() {
             Some(before) => self.table.get_mut(before).peers.after = slot,
@@ -85,6 +87,7 @@ impl Attempts {
         }
     }
 
+    #[inline]
     pub(super) fn leave_peers(&mut self, slot: Slot) {
         let &Attempt { progress, peers: Links { before, after }, .. } = self.get(slot);
         let stage = progress.stage();

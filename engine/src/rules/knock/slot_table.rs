@@ -18,11 +18,13 @@ use crate::rules::ANTICIPATED;
 /// back.
 #[derive(Debug)]
 pub(super) struct SlotTable {
-    /// In the order of the hashes, but for what had no room. At most three quarters are in use.
+    /// In the order of the hashes, but for what had no room.
     buckets: Vec<Bucket>,
     /// How many buckets as many slots need as there will be, if that is known.
     enough: usize,
     live: usize,
+    /// How many slots there may be before there are more buckets: three quarters of all places.
+    most: usize,
 }
 
 /// As many slots as a line of a processor's cache has, with their hashes.
@@ -48,7 +50,7 @@ struct Places(u64);
 
 impl SlotTable {
     pub(super) const fn new() -> Self {
-        Self { buckets: Vec::new(), enough: usize::MAX, live: 0 }
+        Self { buckets: Vec::new(), enough: usize::MAX, live: 0, most: 0 }
     }
 
     /// Makes a table that takes no more memory than so many slots need.
@@ -77,8 +79,7 @@ impl SlotTable {
 
     /// Adds a slot, which must not be in the table.
     pub(super) fn insert(&mut self, hash: ShortHash, slot: Slot) {
-        let room = self.buckets.len().saturating_mul(Bucket::ROOM);
-        if self.live.saturating_mul(4) >= room.saturating_mul(3) {
+        if self.live >= self.most {
             self.grow();
         }
         self.add(hash, slot);
@@ -168,9 +169,12 @@ impl SlotTable {
         if there < self.enough && larger >= self.enough / 2 {
             larger = self.enough;
         }
+        self.most = larger.saturating_mul(Bucket::ROOM / 4).saturating_mul(3);
         let old = core::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; larger]);
-        for (hash, slot) in old.iter().flat_map(Bucket::entries) {
-            self.add(hash, slot);
+        for bucket in &old {
+            for (hash, slot) in bucket.entries() {
+                self.add(hash, slot);
+            }
         }
     }
 
@@ -215,7 +219,7 @@ impl Bucket {
 
     /// Returns all slots, with their hashes.
     fn entries(&self) -> impl Iterator<Item = (ShortHash, Slot)> {
-        let all = self.hashes.iter().copied().zip(self.slots);
+        let all = self.hashes.iter().zip(&self.slots).map(|(&hash, &slot)| (hash, slot));
         all.take_while(|(_, slot)| slot.some().is_some())
     }
 
