@@ -30,14 +30,12 @@ impl<'a, T, F> Then<'a, T> for F where
 {
 }
 
+/// Returns whether a header of IP is one of version 4, and not of version 6.
 #[inline]
-pub(super) fn either_version<'a, T>(
-    bytes: &'a [u8],
-    then: impl Then<'a, T>,
-) -> Result<T, Undecodable> {
+pub(super) fn is_v4(bytes: &[u8]) -> Result<bool, Undecodable> {
     match bytes.first().map(|first| first >> 4) {
-        Some(4) => v4(bytes, then),
-        Some(6) => v6(bytes, then),
+        Some(4) => Ok(true),
+        Some(6) => Ok(false),
         Some(version) => Err(Undecodable::NotIp(Carried::IpVersion(version))),
         None => Err(Undecodable::Cut { layer: Layer::Ip, needed: 1, had: 0 }),
     }
@@ -178,9 +176,9 @@ pub(super) fn datagram(
 
 #[inline]
 fn tcp(bytes: &[u8]) -> TcpHeader {
-    let number = bytes.get(4..).and_then(<[u8]>::first_chunk);
+    let number = bytes.first_chunk::<8>().map(|&[_, _, _, _, a, b, c, d]| [a, b, c, d]);
     TcpHeader {
-        sequence_number: number.copied().map(u32::from_be_bytes),
+        sequence_number: number.map(u32::from_be_bytes),
         flags: bytes.get(13).copied().map(TcpFlags),
     }
 }

@@ -49,16 +49,18 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Stripped<'_> {
 /// Follows an Ethernet type, through any number of VLAN tags.
 #[inline]
 fn by_ether_type(mut ether_type: u16, mut rest: &[u8]) -> Stripped<'_> {
-    while is_vlan_tag(ether_type) {
-        let (&[_, _, high, low], inner) = split::<4>(rest, Layer::Vlan)?;
-        ether_type = u16::from_be_bytes([high, low]);
-        rest = inner;
-    }
-    match ether_type {
-        0x0800 => Ok((Promise::Ipv4, rest)),
-        0x86dd => Ok((Promise::Ipv6, rest)),
-        length @ ..0x0600 => Err(Undecodable::NotIp(Carried::Ieee8023(length))),
-        other => Err(Undecodable::NotIp(Carried::EtherType(other))),
+    loop {
+        match ether_type {
+            0x0800 => return Ok((Promise::Ipv4, rest)),
+            0x86dd => return Ok((Promise::Ipv6, rest)),
+            tag if is_vlan_tag(tag) => {
+                let (&[_, _, high, low], inner) = split::<4>(rest, Layer::Vlan)?;
+                ether_type = u16::from_be_bytes([high, low]);
+                rest = inner;
+            }
+            length @ ..0x0600 => return Err(Undecodable::NotIp(Carried::Ieee8023(length))),
+            other => return Err(Undecodable::NotIp(Carried::EtherType(other))),
+        }
     }
 }
 

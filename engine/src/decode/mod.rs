@@ -52,11 +52,12 @@ fn network<'a, T>(
     then: impl ip_header::Then<'a, T>,
 ) -> Result<T, Undecodable> {
     let (promise, bytes) = link::strip(link, frame)?;
-    match promise {
-        Promise::Ipv4 => ip_header::v4(bytes, then),
-        Promise::Ipv6 => ip_header::v6(bytes, then),
-        Promise::EitherVersion => ip_header::either_version(bytes, then),
-    }
+    let is_v4 = match promise {
+        Promise::Ipv4 => true,
+        Promise::Ipv6 => false,
+        Promise::EitherVersion => ip_header::is_v4(bytes)?,
+    };
+    if is_v4 { ip_header::v4(bytes, then) } else { ip_header::v6(bytes, then) }
 }
 
 /// Returns the source address of a frame of link type `link`, if it has one: for a frame without
