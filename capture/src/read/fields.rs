@@ -16,6 +16,17 @@ impl Order {
         }
     }
 
+    /// Returns the four numbers that these bytes are.
+    #[inline]
+    pub(super) fn four(self, bytes: &[u8; 16]) -> [u32; 4] {
+        let &[a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3] = bytes;
+        let all = [[a0, a1, a2, a3], [b0, b1, b2, b3], [c0, c1, c2, c3], [d0, d1, d2, d3]];
+        match self {
+            Self::Big => all.map(u32::from_be_bytes),
+            Self::Little => all.map(u32::from_le_bytes),
+        }
+    }
+
     #[inline]
     const fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {

@@ -1,6 +1,5 @@
 //! Several captures as one, in order of time.
 
-use std::mem;
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -120,7 +119,7 @@ impl Merge {
     #[expect(clippy::inline_always, reason = "a call for each packet costs a fifth of the time")]
     #[inline(always)]
     pub fn peek(&mut self) -> Option<Next> {
-        for index in mem::take(&mut self.unknown) {
+        for index in self.unknown.by_ref() {
             let part = self.parts.get_mut(index)?;
             let next = match &mut part.feed {
                 Feed::Here(capture) => capture.next(self.is_unwanted.as_ref()),

@@ -26,6 +26,7 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,18 +108,13 @@ enum Reader {
 }
 
 /// A packet at the beginning of the bytes in its source.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Record {
-    at: Timestamp,
-    link: LinkType,
-    /// Where its bytes begin.
-    start: usize,
-    /// How many bytes it has.
-    length: usize,
+    head: Head,
+    /// Where its bytes are.
+    frame: Range<usize>,
     /// How many bytes to consume to move past it.
     total: usize,
-    /// How many bytes it had before it was cut.
-    original_length: u32,
 }
 
 impl Capture {
@@ -184,19 +180,32 @@ impl Capture {
     #[inline]
     pub fn peek(&mut self) -> Result<Option<Head>, CaptureError> {
         if self.record.is_none() && !self.ended {
-            let next = match &mut self.reader {
-                Reader::Pcap(pcap) => pcap.next(&mut self.source, self.packets),
-                Reader::PcapNg(pcapng) => pcapng.next(&mut self.source, self.packets),
-            };
-            self.ended = !matches!(next, Ok(Some(_)));
-            self.record =
-                next.map_err(|fault| CaptureError { capture: self.name.clone(), fault })?;
+            match &mut self.reader {
+                Reader::Pcap(pcap) => {
+                    let next = pcap.next(&mut self.source, self.packets);
+                    self.take(next)?;
+                }
+                Reader::PcapNg(pcapng) => {
+                    let next = pcapng.next(&mut self.source, self.packets);
+                    self.take(next)?;
+                }
+            }
         }
-        let number = self.packets.saturating_add(1);
-        Ok(self.record.map(|record| {
-            let Record { at, link, original_length, .. } = record;
-            Head { at, link, number, original_length }
-        }))
+        Ok(self.record.as_ref().map(|record| record.head))
+    }
+
+    /// Takes what a reader has found. In each arm of its own above, so that a record is written once.
+    #[inline]
+    fn take(&mut self, next: Result<Option<Record>, Fault>) -> Result<(), CaptureError> {
+        match next {
+            Ok(Some(record)) => self.record = Some(record),
+            Ok(None) => self.ended = true,
+            Err(fault) => {
+                self.ended = true;
+                return Err(CaptureError { capture: self.name.clone(), fault });
+            }
+        }
+        Ok(())
     }
 
     /// Passes over packets for which `is_unwanted` returns true, up to one that may be wanted, which
@@ -219,11 +228,12 @@ impl Capture {
 
     #[inline]
     fn may_pass_over(&self) -> bool {
-        self.record.is_none()
+        // In a flood of packets that are wanted, the first question is the last one.
+        self.source.position().is_none_or(|position| !self.skim.is_plain(position))
+            && self.record.is_none()
             && !self.ended
             && self.packets > 0
             && !self.is_next_wanted
-            && self.source.position().is_none_or(|position| !self.skim.is_plain(position))
     }
 
     /// Returns what comes next, after passing over packets that are unwanted, some megabytes at a time;
@@ -269,7 +279,8 @@ impl Capture {
         self.source.map_ahead();
     }
 
-    /// Passes over what is unwanted, for some megabytes at most.
+    /// Passes over what is unwanted, for some megabytes at most. Inlined, it would take registers from all packets.
+    #[inline(never)]
     fn skim(
         &mut self,
         is_unwanted: &(impl Fn(LinkType, &[u8]) -> bool + ?Sized),
@@ -315,7 +326,7 @@ impl Capture {
     #[inline]
     #[must_use]
     pub fn frame(&self) -> &[u8] {
-        let bytes = |record: &Record| self.source.held().get(record.start..)?.get(..record.length);
+        let bytes = |record: &Record| self.source.held().get(record.frame.clone());
         self.record.as_ref().and_then(bytes).unwrap_or_default()
     }
 
@@ -324,7 +335,7 @@ impl Capture {
     pub fn advance(&mut self) {
         if let Some(record) = self.record.take() {
             self.is_next_wanted = false;
-            self.skim.read(record.at);
+            self.skim.read(record.head.at);
             self.source.consume(record.total);
             self.packets = self.packets.saturating_add(1);
         }

@@ -5,10 +5,10 @@ use pcap_file::Endianness;
 use pcap_file::pcap::{PcapHeader, PcapTsResolution};
 
 use super::error::{Fault, Format};
-use super::fields::{Fields, Order};
+use super::fields::Order;
 use super::skim::{Step, Walk, is_near};
 use super::source::Source;
-use super::{PACKET_LENGTH_MAX, Record};
+use super::{Head, PACKET_LENGTH_MAX, Record};
 
 const HEADER_LENGTH: usize = 24;
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -114,33 +114,46 @@ impl Pcap {
     #[inline]
     pub(super) fn next(&self, source: &mut Source, packets: u64) -> Result<Option<Record>, Fault> {
         let header = self.record_header;
-        let place = source.place(packets);
-        let window = source.window(header).map_err(|error| error.at(place))?;
-        if window.is_empty() {
+        let window = match source.window(header) {
+            Ok(window) => window,
+            Err(error) => return Err(error.at(source.place(packets))),
+        };
+        let mut had = window.len();
+        if had == 0 {
             return Ok(None);
         }
         let Some(stated) = self.stated(window) else {
-            return Err(Fault::PacketCut { place, needed: header, had: window.len() });
+            return Err(Fault::PacketCut { place: source.place(packets), needed: header, had });
         };
-        if stated.captured > PACKET_LENGTH_MAX {
-            return Err(Fault::PacketTooLarge { place, claimed: stated.captured });
+        let Stated { at, captured, wire: original_length, .. } = stated;
+        if captured > PACKET_LENGTH_MAX {
+            return Err(Fault::PacketTooLarge { place: source.place(packets), claimed: captured });
         }
-        let length = usize::try_from(stated.captured).unwrap_or(usize::MAX);
+        let length = usize::try_from(captured).unwrap_or(usize::MAX);
         let total = header.saturating_add(length);
-        let window = source.window(total).map_err(|error| error.at(place))?;
-        if window.len() < total {
-            return Err(Fault::PacketCut { place, needed: total, had: window.len() });
+        // Nearly always, the packet is at hand with its header.
+        if had < total {
+            had = match source.window(total) {
+                Ok(window) => window.len(),
+                Err(error) => return Err(error.at(source.place(packets))),
+            };
         }
-        let Stated { at, wire: original_length, .. } = stated;
-        Ok(Some(Record { at, link: self.link, start: header, length, total, original_length }))
+        if had < total {
+            return Err(Fault::PacketCut { place: source.place(packets), needed: total, had });
+        }
+        let number = packets.saturating_add(1);
+        Ok(Some(Record {
+            head: Head { at, link: self.link, number, original_length },
+            frame: header..total,
+            total,
+        }))
     }
 
     /// Returns what a record's header states, or `None` if it is cut.
     #[inline]
     fn stated(&self, window: &[u8]) -> Option<Stated> {
-        let mut fields = Fields::new(self.order, window.get(..self.record_header)?);
-        let (seconds, fraction) = (fields.u32()?, fields.u32()?);
-        let (first, second) = (fields.u32()?, fields.u32()?);
+        let header = window.get(..self.record_header)?.first_chunk()?;
+        let [seconds, fraction, first, second] = self.order.four(header);
         let (captured, wire) = match self.lengths {
             Lengths::FileFirst => (first, second),
             Lengths::WireFirst => (second, first),

@@ -18,7 +18,7 @@ use super::fields::{Fields, Order};
 use super::interface::Interface;
 use super::skim::{Step, Walk, is_near};
 use super::source::Source;
-use super::{ADDRESSES_MAX, BLOCK_LENGTH_MAX, INTERFACES_MAX, Record};
+use super::{ADDRESSES_MAX, BLOCK_LENGTH_MAX, Head, INTERFACES_MAX, Record};
 
 /// The type of a section header, the same in both byte orders.
 const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -91,7 +91,9 @@ impl PcapNg {
         self.last = at;
     }
 
-    /// Finds the next packet, number `packets + 1`, and leaves its block to be consumed.
+    /// Finds the next packet, number `packets + 1`, and leaves its block to be consumed. Inlined, it would take registers
+    /// from those of pcap files.
+    #[inline(never)]
     pub(super) fn next(
         &mut self,
         source: &mut Source,
@@ -101,7 +103,10 @@ impl PcapNg {
             let Some((meaning, total)) = self.block(source, packets)? else { return Ok(None) };
             if let Meaning::Packet { at, link, start, length, original_length } = meaning {
                 self.last = at;
-                return Ok(Some(Record { at, link, start, length, total, original_length }));
+                let number = packets.saturating_add(1);
+                let head = Head { at, link, number, original_length };
+                let frame = start..start.saturating_add(length);
+                return Ok(Some(Record { head, frame, total }));
             }
         }
     }

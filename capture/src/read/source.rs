@@ -13,7 +13,6 @@ const CHUNK: usize = 64 * 1024;
 /// The bytes of a capture, decompressed, from the reader's position on.
 pub(super) struct Source {
     bytes: Bytes,
-    offset: u64,
 }
 
 enum Bytes {
@@ -43,7 +42,7 @@ impl SourceError {
 
 impl Source {
     pub(super) const fn mapped(mapped: Mapped) -> Self {
-        Self { bytes: Bytes::Mapped(mapped), offset: 0 }
+        Self { bytes: Bytes::Mapped(mapped) }
     }
 
     /// Reads `first`, then `reader`, and decompresses both if their first bytes say so.
@@ -55,8 +54,9 @@ impl Source {
             Some(Compression::Gzip) => Input::Gzip(Box::new(Gzip::new(counted))),
             Some(Compression::Zstd) => Input::Zstd(Box::new(Zstd::new(counted))),
         };
-        let stream = Stream { input, buffer: Vec::new(), start: 0, end: 0, ended: false };
-        Self { bytes: Bytes::Stream(stream), offset: 0 }
+        let (buffer, start, end, ended) = (Vec::new(), 0, 0, false);
+        let stream = Stream { input, offset: 0, buffer, start, end, ended };
+        Self { bytes: Bytes::Stream(stream) }
     }
 
     /// Returns the bytes at hand, at least `needed` unless the capture ends before. Reads no more from a
@@ -81,12 +81,9 @@ impl Source {
     /// Moves on by `length` bytes, at most what is held.
     #[inline]
     pub(super) fn consume(&mut self, length: usize) {
-        self.offset = self.offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         match &mut self.bytes {
             Bytes::Mapped(mapped) => mapped.consume(length),
-            Bytes::Stream(stream) => {
-                stream.start = stream.start.saturating_add(length).min(stream.end);
-            }
+            Bytes::Stream(stream) => stream.consume(length),
         }
     }
 
@@ -121,17 +118,16 @@ impl Source {
     pub(super) fn jump(&mut self, position: usize, known: usize) {
         if let Bytes::Mapped(mapped) = &mut self.bytes {
             mapped.jump(position, known);
-            self.offset = u64::try_from(mapped.position()).unwrap_or(u64::MAX);
         }
     }
 
     /// Returns where the next packet would be, if `packets` were before it.
     pub(super) fn place(&self, packets: u64) -> Place {
-        let decompressed = match &self.bytes {
-            Bytes::Mapped(_) => false,
-            Bytes::Stream(stream) => stream.input.compression().is_some(),
+        let (offset, decompressed) = match &self.bytes {
+            Bytes::Mapped(mapped) => (u64::try_from(mapped.position()).unwrap_or(u64::MAX), false),
+            Bytes::Stream(stream) => (stream.offset, stream.input.compression().is_some()),
         };
-        Place { packet: packets.saturating_add(1), offset: self.offset, decompressed }
+        Place { packet: packets.saturating_add(1), offset, decompressed }
     }
 
     /// Returns how many bytes of the file were read, counted as on the disk.
@@ -160,6 +156,8 @@ pub(super) fn compression(first: &[u8]) -> Option<Compression> {
 
 struct Stream {
     input: Input,
+    /// How many bytes were consumed.
+    offset: u64,
     /// The bytes read and not consumed are at `start..end`; after them is free space.
     buffer: Vec<u8>,
     start: usize,
@@ -179,6 +177,12 @@ impl Stream {
     #[inline]
     fn held(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn consume(&mut self, length: usize) {
+        self.offset = self.offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        self.start = self.start.saturating_add(length).min(self.end);
     }
 
     fn read_more(&mut self, needed: usize) -> Result<(), SourceError> {

@@ -26,6 +26,7 @@ impl Turns {
     }
 
     /// Adds the turn of a capture that has none.
+    #[inline]
     pub(super) fn add(&mut self, turn: Turn) {
         match &mut self.first {
             None => self.first = Some(turn),
@@ -38,10 +39,18 @@ impl Turns {
     }
 
     /// Ends the earliest turn, and returns whose it was.
+    #[inline]
     pub(super) fn end_first(&mut self) -> Option<usize> {
         let (_, index) = self.first.take()?;
-        self.first = self.others.pop().map(|Reverse(turn)| turn);
+        if !self.others.is_empty() {
+            self.begin_next();
+        }
         Some(index)
+    }
+
+    /// Begins the earliest turn of the others.
+    fn begin_next(&mut self) {
+        self.first = self.others.pop().map(|Reverse(turn)| turn);
     }
 }
 
