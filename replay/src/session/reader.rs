@@ -175,38 +175,32 @@ impl Reader {
     ) -> bool {
         let Some(next) = self.captures.peek() else { return false };
         // Most captures cannot, and to ask each time costs as much as to decode a header.
-        if self.captures.may_name_addresses()
-            && self.addresses.learn(self.captures.take_local_addresses())
-        {
-            let at = self.captures.at().unwrap_or(Timestamp::EPOCH);
+        let are_addresses_new = self.captures.may_name_addresses()
+            && self.addresses.learn(self.captures.take_local_addresses());
+        let at = self.captures.at().unwrap_or(Timestamp::EPOCH);
+        let next = if are_addresses_new {
             self.listening = self.addresses.listening();
-            // There is nothing to decode in them.
-            let _ = see(at, &self.listening, Next::Addresses(self.listening.clone()));
-            return true;
-        }
-        match next {
-            knock_capture::Next::Packet(head) => {
-                self.tally.packet(head.at);
-                let id = PacketId { capture: self.captures.index(), number: head.number };
-                let frame = Next::Frame(head, self.captures.frame(), id);
-                if let Err(why) = see(head.at, &self.listening, frame) {
-                    self.tally.undecodable(why.into());
+            Next::Addresses(self.listening.clone())
+        } else {
+            match next {
+                knock_capture::Next::Packet(head) => {
+                    self.tally.packet(at);
+                    let id = PacketId { capture: self.captures.index(), number: head.number };
+                    Next::Frame(head, self.captures.frame(), id)
+                }
+                knock_capture::Next::Passed => {
+                    self.tally.passed(&self.captures.take_passed());
+                    Next::Time
                 }
             }
-            knock_capture::Next::Passed => self.passed(see),
+        };
+        if let Err(why) = see(at, &self.listening, next) {
+            self.tally.undecodable(why.into());
         }
-        self.captures.advance();
+        if !are_addresses_new {
+            self.captures.advance();
+        }
         true
-    }
-
-    /// Counts frames that were passed over, and hands over their time.
-    fn passed<E>(&mut self, see: impl FnOnce(Timestamp, &Listening, Next<'_>) -> Result<(), E>) {
-        let passed = self.captures.take_passed();
-        self.tally.passed(&passed);
-        if let Some(latest) = passed.latest {
-            // There is nothing to decode.
-            let _ = see(latest, &self.listening, Next::Time);
-        }
     }
 
     /// Shows how far reading is, after so many more packets.
