@@ -283,7 +283,7 @@ impl Knockd08Rules {
             } else {
                 heard.now.whole_second().saturating_add(door.seq_timeout)
             };
-            let serial = Serial(self.children.serial());
+            let number = self.children.serial();
             let stage = Some(Stage::NONE);
             let attempt = Attempt {
                 client,
@@ -291,10 +291,10 @@ impl Knockd08Rules {
                 period,
                 stage,
                 expires,
-                timer: serial.0,
+                timer: number,
                 counted: None,
             };
-            self.attempts.add(serial, attempt);
+            let serial = self.attempts.add(number, attempt);
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(heard, serial, site);
             if self.is_dead {
