@@ -73,6 +73,10 @@ impl Admissions {
     }
 
     fn first(&self) -> Option<((Timestamp, u64), (IpAddr, DoorId))> {
+        // knockd 0.8 never has any.
+        if self.all.is_empty() {
+            return None;
+        }
         self.all.iter().map(|(&key, admitted)| (admitted.due, key)).min()
     }
 

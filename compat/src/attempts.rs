@@ -66,6 +66,11 @@ impl Attempts {
         self.by_client.anticipate(client);
     }
 
+    /// Returns whether a client has any.
+    pub(crate) fn are_there(&self, client: IpAddr) -> bool {
+        self.by_client.has(client)
+    }
+
     /// Returns the attempts of a client, oldest first.
     pub(crate) fn of(&self, client: IpAddr) -> impl Iterator<Item = (Serial, &Attempt)> {
         let of_client = self.slots.chained(self.by_client.oldest(client), |entry| &entry.of_client);
@@ -174,14 +179,16 @@ impl Attempts {
         self.by_expiry.first(&self.slots)
     }
 
+    /// Returns whether a sweep at that time must check any: with most packets none.
+    pub(crate) fn are_any_suspects(&self, now: Timestamp) -> bool {
+        !self.suspects.is_empty() || self.earliest().is_some_and(|(at, ..)| at <= now)
+    }
+
     /// Returns the attempts that a sweep at that time must check, oldest first; all others stay.
     pub(crate) fn suspects(&mut self, now: Timestamp) -> Vec<Serial> {
         let mut suspects = std::mem::take(&mut self.suspects);
-        // With most packets none is.
-        if self.earliest().is_some_and(|(at, ..)| at <= now) {
-            let expired = self.by_expiry.iter(&self.slots).take_while(|(at, ..)| *at <= now);
-            suspects.extend(expired.map(|(.., serial)| serial));
-        }
+        let expired = self.by_expiry.iter(&self.slots).take_while(|(at, ..)| *at <= now);
+        suspects.extend(expired.map(|(.., serial)| serial));
         suspects.sort_unstable();
         suspects.dedup();
         suspects

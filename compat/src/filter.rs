@@ -28,11 +28,11 @@ impl Filter {
     /// Returns whether a packet passes. Without a local address there is no filter (case
     /// `a-no-address-target`).
     pub(crate) fn passes(&self, packet: &Packet, site: &Site) -> bool {
-        let mut families = families(&site.listening).peekable();
-        families.peek().is_none()
-            || families.any(|family| {
-                site.doors.in_order().any(|(id, door)| self.part(id, door, family, packet, site))
-            })
+        let [v4, v6] = are_there(&site.listening);
+        let mut doors = site.doors.in_order();
+        let is_in = |family, (id, door)| self.part(id, door, family, packet, site);
+        !v4 && !v6
+            || doors.any(|one| v4 && is_in(Family::V4, one) || v6 && is_in(Family::V6, one))
     }
 
     /// Returns the sequence of a door in the filter's part for a family.
@@ -98,18 +98,23 @@ impl Family {
 
 /// Returns the families of the local addresses. The filter has a part for each.
 fn families(listening: &Listening) -> impl Iterator<Item = Family> {
+    let [v4, v6] = are_there(listening);
+    let v6 = v6.then_some(Family::V6);
+    v4.then_some(Family::V4).into_iter().chain(v6)
+}
+
+/// Returns whether there are local addresses of IPv4, and of IPv6.
+fn are_there(listening: &Listening) -> [bool; 2] {
     let has = |family: Family| match listening.local() {
         None => true,
         Some(local) => local.iter().any(|&address| Family::of(address) == family),
     };
-    let v4 = has(Family::V4).then_some(Family::V4);
-    let v6 = (!listening.is_ipv4_only() && has(Family::V6)).then_some(Family::V6);
-    v4.into_iter().chain(v6)
+    [has(Family::V4), !listening.is_ipv4_only() && has(Family::V6)]
 }
 
 /// Returns whether any filter is set.
 pub(crate) fn is_filtered(listening: &Listening) -> bool {
-    families(listening).next().is_some()
+    are_there(listening).contains(&true)
 }
 
 /// Why knockd 0.8 does not start with a valid configuration.

@@ -106,9 +106,12 @@ impl Knockd08Rules {
 
     /// Removes attempts that are over, and expired ones unless they end by themselves.
     fn sweep(&mut self, at: Timestamp, now: Timestamp, site: &mut Site) {
-        let oldest = self.attempts.oldest();
         let comes_by_itself = self.fixed.all_have(Difference::LateTimeout);
         let latest = if comes_by_itself { Timestamp::MIN } else { now };
+        if !self.attempts.are_any_suspects(latest) {
+            return;
+        }
+        let oldest = self.attempts.oldest();
         let mut is_oldest_gone = false;
         for serial in self.attempts.suspects(latest) {
             if self.end_if_over(at, serial, latest, site) {
@@ -256,12 +259,13 @@ impl Knockd08Rules {
         }
     }
 
-    fn begin_attempts(&mut self, heard: Heard<'_>, site: &mut Site) {
+    /// Begins the attempts that a packet may begin. `is_known` says whether its client has attempts.
+    fn begin_attempts(&mut self, heard: Heard<'_>, mut is_known: bool, site: &mut Site) {
         let (client, destination) = (heard.packet.source, heard.packet.destination);
-        let mut starting = std::mem::take(&mut self.starting);
-        starting.clear();
-        site.doors.starting_with(heard.packet.knock(), &mut starting);
-        for &Begun { door: id, period } in &starting {
+        self.starting.clear();
+        site.doors.starting_with(heard.packet.knock(), &mut self.starting);
+        for place in 0..self.starting.len() {
+            let Some(&Begun { door: id, period }) = self.starting.get(place) else { return };
             let door = site.doors.door(id);
             let is_there = |(_, attempt): (Serial, &Attempt)| {
                 (attempt.door, attempt.period) == (id, period) && attempt.stage.is_some()
@@ -270,7 +274,7 @@ impl Knockd08Rules {
             if !hearing.has_flags(door, heard.packet)
                 || !hearing.listens(door, destination)
                 || !hearing.hears(door, client)
-                || self.attempts.of(client).any(is_there)
+                || is_known && self.attempts.of(client).any(is_there)
             {
                 continue;
             }
@@ -295,13 +299,13 @@ impl Knockd08Rules {
                 counted: None,
             };
             let serial = self.attempts.add(number, attempt);
+            is_known = true;
             site.counts.attempts = site.counts.attempts.saturating_add(1);
             self.advance(heard, serial, site);
             if self.is_dead {
                 return;
             }
         }
-        self.starting = starting;
     }
 
     fn advance(&mut self, heard: Heard<'_>, serial: Serial, site: &mut Site) {
@@ -384,8 +388,12 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         let heard = Heard { at, now, packet };
         if self.is_retransmission(heard) {
             site.counts.retransmissions = site.counts.retransmissions.saturating_add(1);
-        } else if self.continue_attempts(heard, site) {
-            self.begin_attempts(heard, site);
+            return;
+        }
+        // In a flood, hardly any has.
+        let is_known = self.attempts.are_there(packet.source);
+        if !is_known || self.continue_attempts(heard, site) {
+            self.begin_attempts(heard, is_known, site);
         }
     }
 

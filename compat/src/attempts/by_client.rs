@@ -40,6 +40,10 @@ impl ByClient {
         black_box(self.0.get(&Client(client)));
     }
 
+    pub(super) fn has(&self, client: IpAddr) -> bool {
+        self.0.contains_key(&Client(client))
+    }
+
     /// Returns where the oldest attempt of a client is.
     pub(super) fn oldest(&self, client: IpAddr) -> Slot {
         self.0.get(&Client(client)).map_or(Slot::NONE, |chain| chain.first)

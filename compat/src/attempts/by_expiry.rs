@@ -43,7 +43,9 @@ impl ByExpiry {
         let mut all: Vec<Expiry> =
             all.filter_map(|one| slots.get(one).map(|entry| expiry(one, entry))).collect();
         all.sort_unstable();
-        all.into_iter().for_each(|(.., serial)| self.add(slots, serial));
+        for (.., serial) in all {
+            self.add(slots, serial);
+        }
     }
 
     pub(super) fn clear(&mut self) {

@@ -72,7 +72,9 @@ fn attempts_are_those_of_one_list() {
             }
             (12, Some(_)) => {
                 let now = time(&mut random);
+                let are_any = attempts.are_any_suspects(now);
                 let mut suspects = attempts.suspects(now);
+                assert!(are_any || suspects.is_empty());
                 // Some that were marked may be gone.
                 suspects.retain(|serial| attempts.get(*serial).is_some());
                 assert_eq!(suspects, plain.suspects(now));
@@ -100,13 +102,9 @@ fn attempts_are_those_of_one_list() {
         }
         assert_are_alike(&attempts, &plain);
         let client = pick(&mut random, &clients).unwrap();
-        let of_client = attempts.of(client).map(|(serial, _)| serial);
-        let plain_of = plain.list.iter().filter(|(_, one)| one.client == client);
-        assert!(of_client.eq(plain_of.map(|(serial, _)| *serial)));
+        assert_are_alike_of(client, &attempts, &plain);
         let door = pick(&mut random, &doors).unwrap();
-        let mut at_door = plain.by_expiry();
-        at_door.retain(|(.., serial)| attempts.get(*serial).unwrap().door == door);
-        assert!(attempts.at_by_expiry(door).into_iter().eq(at_door.iter().map(|one| one.2)));
+        assert_are_alike_at(door, &attempts, &plain);
     }
 }
 
@@ -144,13 +142,26 @@ fn assert_are_alike(attempts: &Attempts, plain: &OneList) {
     }
 }
 
+fn assert_are_alike_of(client: IpAddr, attempts: &Attempts, plain: &OneList) {
+    let of_client = attempts.of(client).map(|(serial, _)| serial);
+    let expected = plain.list.iter().filter(|(_, one)| one.client == client);
+    assert!(of_client.eq(expected.map(|(serial, _)| *serial)));
+    assert_eq!(attempts.are_there(client), attempts.of(client).next().is_some());
+}
+
+fn assert_are_alike_at(door: DoorId, attempts: &Attempts, plain: &OneList) {
+    let mut expected = plain.by_expiry();
+    expected.retain(|(.., serial)| attempts.get(*serial).unwrap().door == door);
+    assert!(attempts.at_by_expiry(door).into_iter().eq(expected.iter().map(|one| one.2)));
+}
+
 /// Scattered numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (self.0 >> 33) % end
+        (self.0 >> 33).checked_rem(end).unwrap()
     }
 }
 
@@ -161,7 +172,7 @@ fn pick<T: Copy>(random: &mut Random, all: &[T]) -> Option<T> {
 
 /// Few, so that many are alike, and some in the same second.
 fn time(random: &mut Random) -> Timestamp {
-    Timestamp::from_nanos(i64::try_from(random.below(12)).unwrap() * 300_000_000)
+    Timestamp::from_nanos(i64::try_from(random.below(12)).unwrap().saturating_mul(300_000_000))
 }
 
 fn attempt(client: IpAddr, door: DoorId, timer: u64, expires: Timestamp) -> Attempt {
