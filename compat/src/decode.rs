@@ -80,7 +80,19 @@ impl Decodings {
 /// Returns whether all rule sets see the same in a frame.
 #[must_use]
 pub fn is_decoded_alike(listening: &Listening, link: LinkType, frame: &[u8]) -> bool {
-    is_filtered(listening) && difference(link, frame).is_none()
+    is_filtered(listening) && (is_plain(link, frame) || difference(link, frame).is_none())
+}
+
+/// Returns whether a frame is IPv4 from a host on Ethernet, without a VLAN tag: nearly all are, and there is no
+/// difference in them.
+#[inline]
+fn is_plain(link: LinkType, frame: &[u8]) -> bool {
+    let header = frame.get(12..).and_then(<[u8]>::first_chunk::<18>);
+    let source = match header {
+        Some(&[0x08, 0x00, 0x45..=0x4f, .., a, b, c, d]) => Ipv4Addr::new(a, b, c, d),
+        _ => return false,
+    };
+    link == LinkType::Ethernet && address::is_of_a_host(IpAddr::V4(source))
 }
 
 /// Finds the addresses, ports and flags that knockd 0.8 sees in a frame.

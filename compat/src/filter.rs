@@ -31,8 +31,7 @@ impl Filter {
         let [v4, v6] = are_there(&site.listening);
         let mut doors = site.doors.in_order();
         let is_in = |family, (id, door)| self.part(id, door, family, packet, site);
-        !v4 && !v6
-            || doors.any(|one| v4 && is_in(Family::V4, one) || v6 && is_in(Family::V6, one))
+        !v4 && !v6 || doors.any(|one| v4 && is_in(Family::V4, one) || v6 && is_in(Family::V6, one))
     }
 
     /// Returns the sequence of a door in the filter's part for a family.

@@ -289,15 +289,8 @@ impl Knockd08Rules {
             };
             let number = self.children.serial();
             let stage = Some(Stage::NONE);
-            let attempt = Attempt {
-                client,
-                door: id,
-                period,
-                stage,
-                expires,
-                timer: number,
-                counted: None,
-            };
+            let attempt =
+                Attempt { client, door: id, period, stage, expires, timer: number, counted: None };
             let serial = self.attempts.add(number, attempt);
             is_known = true;
             site.counts.attempts = site.counts.attempts.saturating_add(1);

@@ -21,9 +21,8 @@ impl OneList {
 
     fn suspects(&mut self, now: Timestamp) -> Vec<Serial> {
         let marked = std::mem::take(&mut self.suspects);
-        let is_suspect = |(serial, one): &&(Serial, Attempt)| {
-            marked.contains(serial) || one.expires <= now
-        };
+        let is_suspect =
+            |(serial, one): &&(Serial, Attempt)| marked.contains(serial) || one.expires <= now;
         self.list.iter().filter(is_suspect).map(|(serial, _)| *serial).collect()
     }
 

@@ -71,11 +71,13 @@ impl Incoming {
     }
 
     /// Returns what an engine by other rules gets, which see this packet in the frame if it is one.
-    pub(crate) fn seen_by_others(&self, seen: Option<Packet>) -> (Timestamp, Event) {
+    #[inline]
+    pub(crate) fn seen_by_others(&self, seen: Option<&Packet>) -> (Timestamp, Event) {
         let event = match &self.what {
-            What::Packet { .. } | What::Unreadable { .. } => {
-                seen.map_or(Event::DeadlineReached, Event::Packet)
-            }
+            What::Packet { .. } | What::Unreadable { .. } => match seen {
+                Some(packet) => Event::Packet(*packet),
+                None => Event::DeadlineReached,
+            },
             What::Addresses(listening) => Event::AddressesChanged(listening.clone()),
             What::Time => Event::DeadlineReached,
         };
@@ -105,18 +107,30 @@ impl Incoming {
 
 impl What {
     /// Takes a frame, as rules see it.
+    #[inline]
     pub(crate) fn of_frame(
         sight: Sight,
         listening: &Listening,
         (link, frame): (LinkType, &[u8]),
         id: PacketId,
     ) -> Self {
-        let vlan = vlan_tags(link, frame).first().copied();
+        let vlan = outermost_vlan(link, frame);
         match sight.event(listening, link, frame) {
             Ok(event) => Self::Packet { id, vlan, event },
             Err(why) => Self::Unreadable { id, vlan, source: source(link, frame), why },
         }
     }
+}
+
+/// Returns the outermost VLAN of a frame, if it has a tag.
+#[inline]
+fn outermost_vlan(link: LinkType, frame: &[u8]) -> Option<u16> {
+    // Most frames are IP without one.
+    let ether_type = frame.get(12..14);
+    if link == LinkType::Ethernet && matches!(ether_type, Some([0x08, 0x00] | [0x86, 0xdd])) {
+        return None;
+    }
+    vlan_tags(link, frame).first().copied()
 }
 
 /// Decodes frames as rules see them, and keeps which packets they are.
@@ -125,6 +139,11 @@ pub(crate) struct WithPackets(pub(crate) Sight);
 
 impl WithPackets {
     /// Returns what comes next.
+    #[expect(
+        clippy::inline_always,
+        reason = "as for the reader: to copy it costs as much as to decode it"
+    )]
+    #[inline(always)]
     pub(crate) fn incoming(
         self,
         at: Timestamp,

@@ -37,7 +37,7 @@ impl Input {
 
     /// Returns what the engine by the rules of knockd 0.8 gets.
     pub(super) fn as_knockd_08(&self) -> (Timestamp, Event) {
-        self.as_knock.seen_by_others(self.seen_by_knockd_08().copied())
+        self.as_knock.seen_by_others(self.seen_by_knockd_08())
     }
 
     /// Returns the packet that knockd 0.8 sees, if it sees one.
@@ -59,6 +59,11 @@ pub(in super::super) struct TwoSights {
 impl Decoder for TwoSights {
     type Input = Input;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "as for the reader: to copy it costs as much as to decode it"
+    )]
+    #[inline(always)]
     fn decode(
         &self,
         at: Timestamp,
@@ -104,12 +109,17 @@ mod tests {
         let listening = Listening::at([to.ip()]);
         let plain = datagram_frame(from, to, b"knock", &mut Rng::with_seed(0)).unwrap();
         let tagged = [&plain[..12], &[0x81, 0, 0, 7], &plain[12..]].concat();
-        let [mut short_header, mut no_port] = [plain.clone(), plain.clone()];
+        let [mut short_header, mut no_port, mut no_host] = [&plain; 3].map(Vec::clone);
         short_header[14] = 0x44;
         no_port[14 + 9] = 1;
-        for (frame, is_same) in
-            [(plain, true), (tagged, false), (short_header, false), (no_port, true)]
-        {
+        no_host[14 + 12] = 224;
+        for (frame, is_same) in [
+            (plain, true),
+            (tagged, false),
+            (short_header, false),
+            (no_port, true),
+            (no_host, false),
+        ] {
             let (at, link) = (Timestamp::EPOCH, LinkType::Ethernet);
             let id = PacketId { capture: 0, number: 1 };
             let head = Head { at, link, number: 1, original_length: 60 };
