@@ -50,11 +50,13 @@ pub(in super::super) struct Aside {
     by_knock: VecDeque<(Arc<Vec<Input>>, Vec<Opening>)>,
     /// Lists that are used up, to be filled again.
     spare: Vec<Vec<Input>>,
+    /// How long the last piece was: the next one is as long, most often.
+    length: usize,
 }
 
 impl Aside {
-    /// How many pieces wait for the thread: enough for it to lag behind while another reads, some 8 MB.
-    const WAITING: usize = 64;
+    /// How many pieces wait for the thread: enough for it to lag behind while others have the processors, some 2 MB.
+    const WAITING: usize = 16;
 
     /// Begins to run.
     ///
@@ -77,7 +79,7 @@ impl Aside {
                 }
             }
         })?;
-        Ok(Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new() })
+        Ok(Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new(), length: 0 })
     }
 
     /// Hands over what knock is going to have.
@@ -88,12 +90,13 @@ impl Aside {
 
     /// Takes what knock has made of a piece after it was handed over.
     pub(in super::super) fn by_knock(&mut self, piece: Arc<Vec<Input>>, openings: Vec<Opening>) {
+        self.length = piece.len();
         self.by_knock.push_back((piece, openings));
     }
 
     /// Returns a list to be filled again, if there is one: a new one would have to be fetched from memory.
     pub(in super::super) fn spare(&mut self) -> Vec<Input> {
-        self.spare.pop().unwrap_or_default()
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.length))
     }
 
     /// Returns the openings of a piece if there is an answer.
@@ -106,7 +109,7 @@ impl Aside {
 
     /// Ends the thread, and returns the openings of the pieces that are left.
     pub(super) fn end(self) -> impl Iterator<Item = PieceOpenings> {
-        let Self { inputs, openings, by_knock, spare: _ } = self;
+        let Self { inputs, openings, by_knock, spare: _, length: _ } = self;
         drop(inputs);
         let pieces = by_knock.into_iter().zip(openings);
         pieces.map(|((_, by_knock), by_knockd_08)| PieceOpenings { by_knockd_08, by_knock })
