@@ -15,16 +15,21 @@ pub struct HugePages;
 
 /// The size of a huge page.
 const PAGE: usize = 2 * 1024 * 1024;
-/// From what size on a block is worth it.
-pub(crate) const LARGE: usize = 2 * PAGE;
+/// From what size on a block is in huge pages.
+pub(crate) const LARGE: usize = PAGE;
 
 /// Returns how a block is made: the same for its whole life.
 fn block_layout(asked: Layout) -> Layout {
     if asked.size() < LARGE {
         return asked;
     }
+    // What is left after the last whole page would be in hundreds of small ones, unless it takes little to fill
+    // a page.
+    let whole = asked.size().div_ceil(PAGE).saturating_mul(PAGE);
+    let is_near = whole.saturating_sub(asked.size()) <= asked.size() / 8;
+    let size = if is_near { whole } else { asked.size() };
     // Fails only for sizes that nothing can have.
-    asked.align_to(PAGE).unwrap_or(asked)
+    Layout::from_size_align(size, asked.align().max(PAGE)).unwrap_or(asked)
 }
 
 // SAFETY: Every block comes from the system's allocator and goes back to it with the layout that it
@@ -32,7 +37,7 @@ fn block_layout(asked: Layout) -> Layout {
 unsafe impl GlobalAlloc for HugePages {
     unsafe fn alloc(&self, asked: Layout) -> *mut u8 {
         let layout = block_layout(asked);
-        // SAFETY: The size is that asked for, which the caller warrants not to be 0.
+        // SAFETY: The size is at least that asked for, which the caller warrants not to be 0.
         let block = unsafe { System.alloc(layout) };
         if layout.size() >= LARGE && !block.is_null() && cfg!(target_os = "linux") {
             // SAFETY: The block is of this size and begins at a page. Where the kernel has no huge
@@ -72,7 +77,18 @@ mod tests {
 
     #[test]
     fn blocks_keep_their_contents_as_they_grow_and_shrink() {
-        let sizes = [100, 5000, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE, LARGE, LARGE - 1, 100];
+        let sizes = [
+            100,
+            5000,
+            LARGE - 1,
+            LARGE,
+            LARGE + 1,
+            3 * LARGE - 100,
+            3 * LARGE,
+            LARGE,
+            LARGE - 1,
+            100,
+        ];
         let mut layout = Layout::from_size_align(64, 8).unwrap();
         // SAFETY: Each block is used within its size, with the layout that it was made with.
         unsafe {
@@ -89,6 +105,18 @@ mod tests {
             }
             HugePages.dealloc(block, layout);
         }
+    }
+
+    /// Others would take much more memory than was asked for.
+    #[test]
+    fn blocks_end_with_a_page_if_that_takes_little_more() {
+        let made = |size| block_layout(Layout::from_size_align(size, 8).unwrap()).size();
+        assert_eq!(made(PAGE - 1), PAGE - 1);
+        assert_eq!(made(PAGE), PAGE);
+        assert_eq!(made(PAGE + 1), PAGE + 1);
+        assert_eq!(made(4 * PAGE - PAGE / 3), 4 * PAGE);
+        assert_eq!(made(3 * PAGE + 1), 3 * PAGE + 1);
+        assert_eq!(made(20 * PAGE + 1), 21 * PAGE);
     }
 
     #[test]
