@@ -115,6 +115,11 @@ impl Children {
         }
     }
 
+    /// Returns whether no stop command will be due.
+    pub(crate) fn is_nothing_due(&self) -> bool {
+        self.sleeping.is_empty()
+    }
+
     /// Returns when the next stop command is due; the second part breaks ties.
     pub(crate) fn next(&self) -> Option<(Timestamp, u64)> {
         self.sleeping.first_key_value().map(|(key, _)| *key)

@@ -27,6 +27,7 @@ impl Filter {
 
     /// Returns whether a packet passes. Without a local address there is no filter (case
     /// `a-no-address-target`).
+    #[inline]
     pub(crate) fn passes(&self, packet: &Packet, site: &Site) -> bool {
         let [v4, v6] = are_there(&site.listening);
         let mut doors = site.doors.in_order();
@@ -63,6 +64,7 @@ impl Filter {
     }
 
     /// Returns whether the part of a door and a family of local addresses lets a packet through.
+    #[inline]
     fn part(&self, id: DoorId, door: &Door, family: Family, packet: &Packet, site: &Site) -> bool {
         let destination = packet.destination;
         let is_here = match door.target {

@@ -18,6 +18,7 @@ pub(crate) struct Hearing<'a> {
 
 impl Hearing<'_> {
     /// Returns whether the capture filter of any door lets a packet through.
+    #[inline]
     pub(crate) fn admits(self, packet: &Packet) -> bool {
         let Self { fixed, filter, site } = self;
         if !fixed.has(Difference::TargetFamily) {

@@ -261,7 +261,7 @@ impl Knockd08Rules {
 
     /// Begins the attempts that a packet may begin. `is_known` says whether its client has attempts.
     fn begin_attempts(&mut self, heard: Heard<'_>, mut is_known: bool, site: &mut Site) {
-        let (client, destination) = (heard.packet.source, heard.packet.destination);
+        let &Packet { source: client, destination, .. } = heard.packet;
         self.starting.clear();
         site.doors.starting_with(heard.packet.knock(), &mut self.starting);
         for place in 0..self.starting.len() {
@@ -403,7 +403,12 @@ impl RuleSet<Knockd08Effect> for Knockd08Rules {
         self.admissions.lose(client, door);
     }
 
+    #[inline]
     fn due(&self) -> Option<Timestamp> {
+        if self.children.is_nothing_due() && self.admissions.len() == 0 {
+            // Most often.
+            return self.next_timeout().map(|(at, ..)| at);
+        }
         let timeout = self.next_timeout().map(|(at, ..)| at);
         let others = [self.children.next(), self.admissions.next()];
         others.into_iter().flatten().map(|(at, _)| at).chain(timeout).min()

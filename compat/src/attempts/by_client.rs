@@ -30,8 +30,8 @@ impl Hash for Client {
 
 impl ByClient {
     /// How many clients fit when the map grows to many at once, as [`Slots`] do.
-    const SMALL: usize = 28_672;
-    const LARGE: usize = 8 * Self::SMALL;
+    const SMALL: usize = 7168;
+    const LARGE: usize = 32 * Self::SMALL;
     /// What a map has room for at most that is emptied, and not given back.
     const KEPT: usize = 1024;
 
