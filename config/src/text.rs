@@ -74,6 +74,27 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
+/// Why there is no process, and the way out.
+pub struct ProcessFault<'a>(pub &'a io::Error);
+
+impl fmt::Display for ProcessFault<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        let kind = error.kind();
+        // So the system calls it: it has no error of its own for a limit.
+        if kind == io::ErrorKind::WouldBlock {
+            out.write_str(
+                "the limit of processes and threads is reached; raise it (`ulimit -u`, or TasksMax= of \
+                 a service), or end other programs",
+            )
+        } else if kind == io::ErrorKind::OutOfMemory {
+            out.write_str("there is not enough memory; end other programs, or add memory")
+        } else {
+            write!(out, "{}", Cause(error))
+        }
+    }
+}
+
 /// Why there is no thread, and the way out.
 #[derive(Debug)]
 pub struct ThreadFault(pub io::Error);
@@ -183,6 +204,14 @@ mod tests {
     #[test]
     fn a_masked_text_is_as_long_as_it_was() {
         assert_eq!(masked(b"a\x1b[31m\r\xff"), "a\u{fffd}[31m\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_process_that_the_system_does_not_start_has_a_way_out() {
+        let fault = |number| ProcessFault(&io::Error::from_raw_os_error(number)).to_string();
+        assert!(fault(libc::EAGAIN).starts_with("the limit of processes and threads is reached; "));
+        assert!(fault(libc::ENOMEM).starts_with("there is not enough memory; "));
+        assert_eq!(fault(libc::EACCES), "Permission denied");
     }
 
     #[test]

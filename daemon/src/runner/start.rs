@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anstream::ColorChoice;
 use knock_config::diagnostics::Style;
-use knock_config::text::{Cause, shown};
+use knock_config::text::{Cause, ProcessFault, shown};
 use knock_config::{Config, Directive};
 use knock_config::{Files, Setup, Waits};
 use knock_engine::Doors;
@@ -368,7 +368,11 @@ fn check_captures(interfaces: &[Vec<u8>]) -> Result<(), Failure> {
 }
 
 fn system(what: &str, error: &io::Error) -> Failure {
-    failure(&format_args!("cannot {what}: {}", Cause(error)))
+    cannot(what, &Cause(error))
+}
+
+fn cannot(what: &str, why: &dyn fmt::Display) -> Failure {
+    failure(&format_args!("cannot {what}: {why}"))
 }
 
 /// Starts the program a second time, to read packets.
@@ -376,10 +380,11 @@ pub(super) fn start_sniffer(
     starter: &Starter,
     recording: Option<File>,
 ) -> Result<(Started, UnixStream), Failure> {
-    let failed = |error: &io::Error| system("start the process that reads packets", error);
+    const WHAT: &str = "start the process that reads packets";
+    let failed = |error: &io::Error| system(WHAT, error);
     let (socket, other) = UnixStream::pair().map_err(|error| failed(&error))?;
     let process = starter.start(Program::Sniffer, other.into(), recording.map(Into::into));
-    let process = process.map_err(|error| failed(&error))?;
+    let process = process.map_err(|why| cannot(WHAT, &ProcessFault(&why)))?;
     socket.set_nonblocking(true).map_err(|error| failed(&error))?;
     Ok((process, socket))
 }
