@@ -1,128 +1,18 @@
 //! How near a client came to opening a door, and what kept it from that.
 
+mod cause;
+mod tally;
+
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use knock_engine::Undecodable;
 use knock_engine::{DoorId, Knock, Stage};
-use knock_signed::Refusal;
 
-use super::explanation::{Late, Seen, SignedFault};
-use super::few::Few;
-
-/// Why an attempt failed, or why a first knock did not count. The nearest to a knock comes first: of
-/// several in one attempt, that one is reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
-    /// The next knock came after `seq_timeout`.
-    Late,
-    /// The door stayed shut at the limit.
-    Refused,
-    /// The next knock had other TCP flags.
-    OtherFlags,
-    /// The next knock went to another address.
-    OtherDestination,
-    /// The door does not let the client knock.
-    OtherSource,
-    /// The next knock came by the other protocol.
-    OtherProtocol,
-    /// A packet came instead in which no port can be read.
-    Unreadable,
-    /// A packet to a port of no door, or of another one, came instead.
-    OtherPort,
-    /// The last knock came again.
-    Repeat,
-    /// Another knock came instead.
-    Wrong,
-    /// Nothing came.
-    Silence,
-    /// It was evicted for another attempt at the limit.
-    Evicted,
-    /// Another client used the one-time sequence.
-    SequenceChanged,
-    /// The door changed.
-    DoorChanged,
-    /// A later knock came without the first one.
-    NoFirst,
-    /// A packet that may be meant as a signed one opens nothing.
-    NotSigned(NotSignedCause),
-}
-
-/// Why a packet that may be meant as a signed one opens nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NotSignedCause {
-    /// The clock of the client is wrong, or it was recorded and sent again later.
-    Clock,
-    /// It was used before.
-    Repeated,
-    /// Its key is over.
-    Expired,
-    /// It was made for another server.
-    OtherServer,
-    /// Its user may not open the door, or not for that address.
-    NotAllowed,
-    /// No known key has made it.
-    Unknown,
-}
-
-impl NotSignedCause {
-    pub(super) const fn of(fault: SignedFault) -> Self {
-        match fault.refusal {
-            _ if fault.ahead.is_some() => Self::Clock,
-            Refusal::ClockOff { .. } => Self::Clock,
-            Refusal::MomentUsed | Refusal::MomentOld => Self::Repeated,
-            Refusal::KeyExpired => Self::Expired,
-            Refusal::OtherServer => Self::OtherServer,
-            Refusal::DoorUnknown
-            | Refusal::DoorForbidden
-            | Refusal::AddressMismatch
-            | Refusal::AddressForbidden
-            | Refusal::PrefixForbidden => Self::NotAllowed,
-            Refusal::Length
-            | Refusal::HintUnknown
-            | Refusal::Forged
-            | Refusal::Version { .. }
-            | Refusal::Field(_) => Self::Unknown,
-        }
-    }
-
-    /// Returns the words that fit all clients.
-    pub(super) const fn summary(self) -> &'static str {
-        match self {
-            Self::Clock => "signed packets by a wrong clock, or sent again later",
-            Self::Repeated => "signed packets that were used before",
-            Self::Expired => "signed packets of a key that is over",
-            Self::OtherServer => "signed packets for another server",
-            Self::NotAllowed => "signed packets of users who may not open the door like that",
-            Self::Unknown => "packets to the port of signed packets, made with no known key",
-        }
-    }
-}
-
-impl Cause {
-    /// Returns its name in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Refused => "refused",
-            Self::OtherFlags => "other-flags",
-            Self::OtherDestination => "other-destination",
-            Self::OtherSource => "other-source",
-            Self::OtherProtocol => "other-protocol",
-            Self::Unreadable => "unreadable",
-            Self::OtherPort => "other-port",
-            Self::Repeat => "repeat",
-            Self::Wrong => "wrong-knock",
-            Self::Silence => "silence",
-            Self::Evicted => "evicted",
-            Self::SequenceChanged => "sequence-changed",
-            Self::DoorChanged => "door-changed",
-            Self::NoFirst => "no-first-knock",
-            Self::NotSigned(_) => "not-signed",
-        }
-    }
-}
+pub use self::cause::Cause;
+pub(super) use self::cause::NotSignedCause;
+pub(super) use self::tally::Tally;
+use super::explanation::{Seen, SignedFault};
 
 /// How often one cause was met at one stage, with an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,122 +51,6 @@ impl Miss {
             (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
             (one, other) => one.or(other),
         };
-    }
-}
-
-/// A miss at a stage, as it is kept for each client at a door: without room for what most have not.
-#[derive(Clone, Debug)]
-struct Missed {
-    stage: Stage,
-    cause: Cause,
-    times: u64,
-    expected: Option<Knock>,
-    /// The miss, if there is more to it.
-    whole: Option<Box<Miss>>,
-}
-
-impl Missed {
-    fn new(stage: Stage, miss: Miss) -> Self {
-        let Miss { cause, times, packet, expected, why, late_nanos, needed_seconds, signed } = miss;
-        let is_plain = packet.is_none()
-            && why.is_none()
-            && late_nanos.is_none()
-            && needed_seconds == 0
-            && signed.is_none();
-        let whole = (!is_plain).then(|| Box::new(miss));
-        Self { stage, cause, times, expected, whole }
-    }
-
-    fn miss(&self) -> Miss {
-        let Self { stage: _, cause, times, expected, ref whole } = *self;
-        whole.as_deref().map_or_else(
-            || Miss { times, ..Miss::once(cause, None, expected) },
-            |whole| Miss { times, ..*whole },
-        )
-    }
-
-    /// Makes another miss of it.
-    fn change(&mut self, change: impl FnOnce(&mut Miss)) {
-        let mut miss = self.miss();
-        change(&mut miss);
-        *self = Self::new(self.stage, miss);
-    }
-}
-
-/// What a client's attempts at a door came to.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    pub(super) openings: u64,
-    pub(super) attempts: u64,
-    /// In order of stage and cause. Most clients fail in one way only, so this is no map.
-    misses: Few<Missed>,
-}
-
-impl Tally {
-    pub(super) const fn new() -> Self {
-        Self { openings: 0, attempts: 0, misses: Few::new() }
-    }
-
-    /// Counts a failure at `stage`.
-    pub(super) fn miss(&mut self, stage: Stage, miss: Miss) {
-        match self.place(stage, miss.cause) {
-            Ok(place) => {
-                if let Some(there) = self.misses.get_mut(place) {
-                    there.change(|there| there.add(miss));
-                }
-            }
-            Err(place) => self.misses.insert(place, Missed::new(stage, miss)),
-        }
-    }
-
-    /// Returns where the misses of a cause at a stage are, or where they would be.
-    fn place(&self, stage: Stage, cause: Cause) -> Result<usize, usize> {
-        self.misses.binary_search_by_key(&(stage, cause), |one| (one.stage, one.cause))
-    }
-
-    fn get_mut(&mut self, stage: Stage, cause: Cause) -> Option<&mut Missed> {
-        let place = self.place(stage, cause).ok()?;
-        self.misses.get_mut(place)
-    }
-
-    /// A failure that was counted for `cause` turns out to be a knock that came late.
-    pub(super) fn was_late(&mut self, stage: Stage, cause: Cause, packet: Seen, late: Late) {
-        if let Some(there) = self.get_mut(stage, cause) {
-            there.times = there.times.saturating_sub(1);
-        }
-        self.misses.retain(|miss| miss.times > 0);
-        let by = late.by_nanos;
-        self.miss(
-            stage,
-            Miss {
-                late_nanos: Some((by, by)),
-                needed_seconds: late.needed_seconds,
-                ..Miss::once(Cause::Late, Some(packet), packet.knock)
-            },
-        );
-    }
-
-    /// Another knock of an attempt that was late came even later.
-    pub(super) fn was_later_still(&mut self, stage: Stage, late: Late) {
-        if let Some(there) = self.get_mut(stage, Cause::Late) {
-            there.change(|there| {
-                there.needed_seconds = there.needed_seconds.max(late.needed_seconds);
-            });
-        }
-    }
-
-    /// Returns the greatest stage at which attempts failed, and how they did, the most frequent
-    /// cause first.
-    fn nearest(&self) -> Option<(Stage, Vec<Miss>)> {
-        let stage = self.misses.last()?.stage;
-        let mut misses: Vec<Miss> = self.at(stage).map(Missed::miss).collect();
-        misses.sort_by_key(|miss| (Reverse(miss.times), miss.cause));
-        Some((stage, misses))
-    }
-
-    /// Returns those at a stage.
-    fn at(&self, stage: Stage) -> impl Iterator<Item = &Missed> {
-        self.misses.iter().filter(move |miss| miss.stage == stage)
     }
 }
 
@@ -360,6 +134,7 @@ impl Nearest {
 
 #[cfg(test)]
 mod tests {
+    use super::tally::Missed;
     use super::*;
     use crate::session::names::PacketId;
 
