@@ -153,6 +153,17 @@ impl Doors {
         (0..=u16::MAX).map(DoorId)
     }
 
+    /// Returns whether no packet can change them: no door has one-time or derived sequences, and there are no keys of
+    /// signed packets.
+    #[must_use]
+    pub fn stay_the_same(&self) -> bool {
+        let is_fixed = |(_, door): (DoorId, &Door)| match door.sequence {
+            DoorSequence::Fixed(_) | DoorSequence::None => true,
+            DoorSequence::OneTime(_) | DoorSequence::Derived(_) => false,
+        };
+        self.signing.is_none() && self.in_order().all(is_fixed)
+    }
+
     /// Returns the number of doors in the configuration.
     #[must_use]
     pub fn len(&self) -> usize {

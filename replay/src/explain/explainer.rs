@@ -142,6 +142,11 @@ impl Explainer {
         found
     }
 
+    /// Returns the engine and its observer, for whoever lets each go its way.
+    pub(super) const fn parts(&mut self) -> (&mut Engine, &mut Observer) {
+        (&mut self.engine, &mut self.observer)
+    }
+
     /// Takes a look at what comes soon, at most [`ANTICIPATED`](knock_engine::ANTICIPATED) of it.
     pub(crate) fn anticipate<'a>(&self, next: impl Iterator<Item = &'a Incoming>) {
         let packets = next.filter_map(Incoming::decoded);

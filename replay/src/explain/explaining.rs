@@ -2,13 +2,16 @@
 
 use std::io;
 use std::mem;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
 use knock_compat::Sight;
 use knock_engine::{ANTICIPATED, Doors, Limits, Listening, TimedEffect, Timestamp};
 
-use super::beside::{ATTEMPTS, Beside, Input, Opening, TwoSights};
+use super::apart::{self, Follower};
+use super::beside::{ATTEMPTS, Beside, TwoSights};
+use super::company::{Company, Given, Nobody};
 use super::explainer::Explainer;
 use super::explanation::Explanation;
 use super::places::Places;
@@ -18,7 +21,8 @@ use crate::session::drive::in_pieces;
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
-use crate::session::reader::Reader;
+use crate::session::reader::{Decoder, Reader};
+use crate::session::threads;
 
 /// Who gets each explanation, with the number of its pair of client and door and what puts it into words.
 type Take<'a> = dyn FnMut(u32, &Explanation, &Words<'_>) -> io::Result<()> + 'a;
@@ -79,74 +83,93 @@ impl<'a> Explaining<'a> {
         let knock = WithPackets(Sight::of_knock(self.doors));
         let mut beside = self.beside.take();
         let result = match beside.as_ref().and_then(Beside::sight).zip(beside.as_mut()) {
-            Some((knockd_08, beside)) => {
+            Some((knockd_08, beside)) => thread::scope(|scope| {
+                let Some(mut running) = beside.begin(scope)? else { return Ok(()) };
                 let decoder = TwoSights { knock, knockd_08 };
-                self.run_beside(beside, decoder, reader, &mut see, &mut take)
-            }
-            None => self.run_alone(knock, reader, &mut see, &mut take),
+                self.run_with(&mut running, decoder, reader, &mut see, &mut take)?;
+                running.wait();
+                Ok(())
+            }),
+            None => self.run_with(&mut Nobody::new(), knock, reader, &mut see, &mut take),
         };
         self.beside = beside;
         result
     }
 
-    fn run_alone(
+    /// Explains all that is read, in company.
+    fn run_with<D: Decoder<Input: Given> + Copy + Send>(
         &mut self,
-        decoder: WithPackets,
+        company: &mut impl Company<D::Input>,
+        decoder: D,
         reader: &mut Reader,
         see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
-        let mut piece = |inputs: &mut Vec<_>| {
-            self.piece(inputs, |incoming| incoming, &mut |_, timed| see(timed), take)
+        if !reader.is_live()
+            && self.doors.stay_the_same()
+            && let Some(result) = self.run_apart(company, decoder, reader, see, take)
+        {
+            return result;
+        }
+        let mut piece = |inputs: &mut Vec<D::Input>| -> io::Result<()> {
+            let piece = Arc::new(mem::replace(inputs, company.spare().unwrap_or_default()));
+            company.begin(&piece);
+            self.piece(&piece, company, see, take)?;
+            company.end(piece);
+            Ok(())
         };
         in_pieces(reader, decoder, &mut piece)?;
-        piece(&mut vec![Incoming::time(Timestamp::MAX)])
+        piece(&mut vec![D::Input::time(Timestamp::MAX)])
     }
 
-    fn run_beside(
+    /// Does the same with the engine on a thread of its own; `None` if there is none to be had.
+    fn run_apart<D: Decoder<Input: Given> + Send>(
         &mut self,
-        beside: &mut Beside,
-        decoder: TwoSights,
+        company: &mut impl Company<D::Input>,
+        decoder: D,
         reader: &mut Reader,
         see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
-    ) -> io::Result<()> {
+    ) -> Option<io::Result<()>> {
+        let Self { explainer, beside: _, doors, listening, places, captures } = self;
+        let (doors, places, captures) = (*doors, *places, &*captures);
+        let (engine, observer) = explainer.parts();
         thread::scope(|scope| {
-            let Some(mut aside) = beside.begin(scope)? else { return Ok(()) };
-            let mut piece = |inputs: &mut Vec<Input>| -> io::Result<()> {
-                // Both sides read the same, and none of it is copied.
-                let inputs_of_both = Arc::new(mem::replace(inputs, aside.spare()));
-                aside.hand_over(Arc::clone(&inputs_of_both));
-                let mut openings = Vec::new();
-                let mut see = |place, timed: &TimedEffect| {
-                    openings.extend(Opening::of(place, timed));
-                    see(timed);
-                };
-                self.piece(&inputs_of_both, Input::as_knock, &mut see, take)?;
-                aside.by_knock(inputs_of_both, openings);
-                beside.count_answers(&mut aside);
-                Ok(())
+            let (mut ahead, behind) = apart::ends();
+            let work = move || {
+                // Whoever has nobody to tell is not needed any more.
+                let _ = in_pieces(reader, decoder, |inputs| ahead.play(engine, inputs))
+                    .and_then(|()| ahead.end(engine));
             };
-            in_pieces(reader, decoder, &mut piece)?;
-            piece(&mut vec![Input::time(Timestamp::MAX)])?;
-            beside.end(aside);
-            Ok(())
+            let engine = threads::start(scope, work).ok()?;
+            let follower = Follower::new(observer, doors, listening);
+            let result = follower.follow_all(&behind, company, see, &mut |pair, one, listening| {
+                take(pair, one, &Words { doors, listening, places, captures })
+            });
+            // The engine may wait until there is room.
+            drop(behind);
+            engine.join().unwrap_or_else(|panic| resume_unwind(panic));
+            Some(result)
         })
     }
 
-    /// Explains some of what is read. `see` gets every effect with the place of what made it happen.
-    fn piece<T>(
+    /// Explains some of what is read.
+    fn piece<T: Given>(
         &mut self,
         inputs: &[T],
-        incoming: impl Fn(&T) -> &Incoming,
-        see: &mut impl FnMut(usize, &TimedEffect),
+        company: &mut impl Company<T>,
+        see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
         let mut places = 0..;
         for some in inputs.chunks(ANTICIPATED) {
-            self.explainer.anticipate(some.iter().map(&incoming));
+            self.explainer.anticipate(some.iter().map(Given::as_knock));
             for (input, place) in some.iter().zip(&mut places) {
-                self.step(incoming(input), |timed| see(place, timed), take)?;
+                let see = |timed: &TimedEffect| {
+                    company.happens(place, timed);
+                    see(timed);
+                };
+                self.step(input.as_knock(), see, take)?;
             }
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! `explain`: why knocks did not open, client by client and door by door.
 
 mod admission;
+mod apart;
 mod beside;
 mod change;
 mod chunked;
 mod clients;
 mod clock;
+mod company;
 mod explainer;
 mod explaining;
 mod explanation;

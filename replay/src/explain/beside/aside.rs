@@ -16,7 +16,7 @@ use crate::session::threads;
 
 /// An opening of a door, by one of the inputs of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Opening {
+pub(super) struct Opening {
     /// Which input, from 0.
     pub(super) place: usize,
     pub(super) client: IpAddr,
@@ -25,7 +25,7 @@ pub(in super::super) struct Opening {
 
 impl Opening {
     /// Returns the opening that an effect is.
-    pub(in super::super) fn of<X: OwnEffect>(place: usize, timed: &TimedEffect<X>) -> Option<Self> {
+    pub(super) fn of<X: OwnEffect>(place: usize, timed: &TimedEffect<X>) -> Option<Self> {
         let effect = &timed.effect;
         if effect.kind() != EffectKind::Opened {
             return None;
@@ -43,7 +43,7 @@ pub(super) struct PieceOpenings {
 
 /// The thread.
 #[derive(Debug)]
-pub(in super::super) struct Aside {
+pub(super) struct Aside {
     inputs: SyncSender<Arc<Vec<Input>>>,
     openings: Receiver<Vec<Opening>>,
     /// The pieces that the thread has not answered yet, and what knock opened by each.
@@ -83,19 +83,19 @@ impl Aside {
     }
 
     /// Hands over what knock is going to have.
-    pub(in super::super) fn hand_over(&self, piece: Arc<Vec<Input>>) {
+    pub(super) fn hand_over(&self, piece: Arc<Vec<Input>>) {
         // If the thread is gone, it has panicked, and its scope says so.
         let _ = self.inputs.send(piece);
     }
 
     /// Takes what knock has made of a piece after it was handed over.
-    pub(in super::super) fn by_knock(&mut self, piece: Arc<Vec<Input>>, openings: Vec<Opening>) {
+    pub(super) fn by_knock(&mut self, piece: Arc<Vec<Input>>, openings: Vec<Opening>) {
         self.length = piece.len();
         self.by_knock.push_back((piece, openings));
     }
 
     /// Returns a list to be filled again, if there is one: a new one would have to be fetched from memory.
-    pub(in super::super) fn spare(&mut self) -> Vec<Input> {
+    pub(super) fn spare(&mut self) -> Vec<Input> {
         self.spare.pop().unwrap_or_else(|| Vec::with_capacity(self.length))
     }
 

@@ -51,6 +51,7 @@ impl Input {
 }
 
 /// Decodes frames as knock does and as knockd 0.8 does.
+#[derive(Clone, Copy)]
 pub(in super::super) struct TwoSights {
     pub(in super::super) knock: WithPackets,
     pub(in super::super) knockd_08: Sight,

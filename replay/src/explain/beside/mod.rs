@@ -4,20 +4,24 @@ mod aside;
 mod input;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::thread::Scope;
 
 use knock_compat::{Engine, Refusal, Rules, Sight};
 use knock_config::text::{ThreadFault, printable};
-use knock_engine::{DoorId, Doors, Limits, Listening, address};
+use knock_engine::{DoorId, Doors, Limits, Listening, TimedEffect, Timestamp, address};
 
 use self::aside::PieceOpenings;
-pub(super) use self::aside::{Aside, Opening};
+use self::aside::{Aside, Opening};
 pub(super) use self::input::{Input, TwoSights};
 use super::Whom;
+use super::company::{Company, Given};
 use super::explainer::Explainer;
 use crate::output::words::listed;
+use crate::session::incoming::Incoming;
 
 /// The most attempts that are followed: knockd 0.8 forgets none.
 pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -64,20 +68,10 @@ impl Beside {
     pub(super) fn begin<'scope>(
         &mut self,
         scope: &'scope Scope<'scope, '_>,
-    ) -> Result<Option<Aside>, ThreadFault> {
-        self.engine.take().map(|engine| Aside::begin(scope, engine)).transpose()
-    }
-
-    /// Counts the openings that are known by both rules.
-    pub(super) fn count_answers(&mut self, aside: &mut Aside) {
-        while let Some(openings) = aside.answered() {
-            self.count_all(openings);
-        }
-    }
-
-    /// Ends the thread, and counts the openings that are left.
-    pub(super) fn end(&mut self, aside: Aside) {
-        aside.end().for_each(|openings| self.count_all(openings));
+    ) -> Result<Option<Running<'_>>, ThreadFault> {
+        let Some(engine) = self.engine.take() else { return Ok(None) };
+        let aside = Aside::begin(scope, engine)?;
+        Ok(Some(Running { beside: self, aside, openings: Vec::new() }))
     }
 
     /// Counts the openings of a piece. What came first makes the first openings, by knockd 0.8 before knock:
@@ -139,6 +133,54 @@ impl Beside {
             named.push(format!("{more} more"));
         }
         format!("{BY}knockd 0.8 would have opened {}{WHY}", listed(&named))
+    }
+}
+
+/// knockd 0.8 at work.
+pub(super) struct Running<'a> {
+    beside: &'a mut Beside,
+    aside: Aside,
+    /// What knock has opened by the present piece.
+    openings: Vec<Opening>,
+}
+
+impl Running<'_> {
+    /// Waits until knockd 0.8 has had all that it was given.
+    pub(super) fn wait(self) {
+        let Self { beside, aside, openings: _ } = self;
+        aside.end().for_each(|openings| beside.count_all(openings));
+    }
+}
+
+/// Both sides read the same, and none of it is copied.
+impl Company<Input> for Running<'_> {
+    fn begin(&mut self, piece: &Arc<Vec<Input>>) {
+        self.aside.hand_over(Arc::clone(piece));
+    }
+
+    fn happens(&mut self, place: usize, timed: &TimedEffect) {
+        self.openings.extend(Opening::of(place, timed));
+    }
+
+    fn end(&mut self, piece: Arc<Vec<Input>>) {
+        self.aside.by_knock(piece, mem::take(&mut self.openings));
+        while let Some(openings) = self.aside.answered() {
+            self.beside.count_all(openings);
+        }
+    }
+
+    fn spare(&mut self) -> Option<Vec<Input>> {
+        Some(self.aside.spare())
+    }
+}
+
+impl Given for Input {
+    fn as_knock(&self) -> &Incoming {
+        self.as_knock()
+    }
+
+    fn time(at: Timestamp) -> Self {
+        Self::time(at)
     }
 }
 
