@@ -132,12 +132,14 @@ impl Hints {
             }
         }
         for shut in clients {
-            let of_one = self.0.entry((shut.nearest.client, door)).or_default();
-            if of_one.is_empty() {
-                of_one.extend(shut.order(knocks).or_else(|| shut.never_arrived(knocks)));
-            }
-            if shut.nearest.misses.iter().any(|miss| miss.cause == Cause::Repeat) {
-                of_one.push(Hint::Retries);
+            let one = (shut.nearest.client, door);
+            let of_knocks = || shut.order(knocks).or_else(|| shut.never_arrived(knocks));
+            let of_knocks = if self.0.contains_key(&one) { None } else { of_knocks() };
+            let repeats = shut.nearest.misses.iter().any(|miss| miss.cause == Cause::Repeat);
+            let all = of_knocks.into_iter().chain(repeats.then_some(Hint::Retries));
+            // For most there is none.
+            for hint in all {
+                self.0.entry(one).or_default().push(hint);
             }
         }
     }
