@@ -1,5 +1,7 @@
 //! `explain`: what becomes of packets, printed.
 
+use std::mem::ManuallyDrop;
+
 use knock_config::options::Format;
 
 use super::explaining::Explaining;
@@ -33,8 +35,9 @@ pub(crate) fn run(args: &ExplainArgs, streams: &mut Streams<'_>) -> Result<Exit,
     let (live, colour) = (reader.is_live(), streams.output_colour);
     let explaining = Explaining::new(args.client, &limits, &config, &reader);
     // Its last line is all that it is for.
-    let mut explaining =
-        if input.quiet { explaining } else { explaining.beside_knockd_08(&limits) };
+    let explaining = if input.quiet { explaining } else { explaining.beside_knockd_08(&limits) };
+    // To free the memory of a flood piece by piece takes long, and the program ends soon.
+    let mut explaining = ManuallyDrop::new(explaining);
     let (reading, written) = buffered(streams.output, |out| {
         let mut output: Box<dyn Output<Explanations> + '_> = match (args.format, live) {
             (Format::Json, _) => Box::new(Json::new(VERSION, live, out)),
