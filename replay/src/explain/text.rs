@@ -1,6 +1,7 @@
 //! Explanations for people.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use clap::builder::styling::Style;
@@ -20,7 +21,7 @@ use super::words::Words;
 use crate::args::TimeFormat;
 use crate::output::Output;
 use crate::output::time::stamp;
-use crate::output::words::{number, painted};
+use crate::output::words::{Painted, number, painted};
 
 /// Explanations as text when all is known, client by client and door by door.
 pub(super) struct Grouped<'a> {
@@ -72,7 +73,7 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    fn paint(&self, style: Style, text: &str) -> String {
+    fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
         painted(self.colour, style, text)
     }
 
@@ -87,7 +88,7 @@ impl Text<'_> {
             for (door, group) in groups {
                 let door = *door;
                 let title = format!("{} at door {}", address::text(*client), words.door(door));
-                let title = self.paint(HEADING, &title);
+                let title = self.paint(HEADING, title);
                 if group.is_elsewhere() {
                     writeln!(self.out, "{title}\n  {}\n", group.elsewhere(words))?;
                     continue;
@@ -96,7 +97,7 @@ impl Text<'_> {
                 let line = group.entries.first().and_then(|entry| entry.one.sequence_line);
                 let mut known = words.places.sequence(door, line);
                 for line in &known {
-                    writeln!(self.out, "  {}", self.paint(FAINT, &line.to_string()))?;
+                    writeln!(self.out, "  {}", self.paint(FAINT, line))?;
                 }
                 self.group(group, words, &mut known)?;
                 writeln!(self.out)?;
@@ -214,7 +215,7 @@ impl Text<'_> {
         words: &Words<'_>,
     ) -> io::Result<()> {
         const SHOWN: usize = 10;
-        let name = self.paint(HEADING, &format!("door {}", words.door(door)));
+        let name = self.paint(HEADING, format!("door {}", words.door(door)));
         let left_out = clients.len().saturating_sub(SHOWN);
         if left_out > 0 {
             writeln!(
@@ -226,10 +227,10 @@ impl Text<'_> {
         for nearest in clients.iter().skip(left_out) {
             let missed = nearest.openings == 0 || nearest.stage > Stage::NONE;
             let style = if missed && !nearest.misses.is_empty() { BAD } else { GOOD };
-            let text = self.paint(style, &words.nearest(nearest));
+            let text = self.paint(style, words.nearest(nearest));
             writeln!(self.out, "{name}: {text}")?;
             for line in words.nearest_lines(nearest) {
-                writeln!(self.out, "    {}", self.paint(FAINT, &line.to_string()))?;
+                writeln!(self.out, "    {}", self.paint(FAINT, line))?;
             }
             // What concerns several clients is said once.
             for hint in hints.at(nearest) {

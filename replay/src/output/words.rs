@@ -1,6 +1,6 @@
 //! Words that all texts share.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use clap::builder::styling::Style;
 
@@ -23,11 +23,23 @@ pub(crate) fn listed(things: &[String]) -> String {
     }
 }
 
-/// Returns a text in a style, if colours are wanted.
-pub(crate) fn painted(colour: bool, style: Style, text: &str) -> String {
-    if colour {
-        format!("{}{text}{}", style.render(), style.render_reset())
-    } else {
-        text.to_owned()
+/// A text in a style, if colours are wanted.
+pub(crate) struct Painted<T> {
+    style: Option<Style>,
+    text: T,
+}
+
+/// Paints a text, if colours are wanted.
+pub(crate) fn painted<T: Display>(colour: bool, style: Style, text: T) -> Painted<T> {
+    Painted { style: colour.then_some(style), text }
+}
+
+impl<T: Display> Display for Painted<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { style, text } = self;
+        match style {
+            Some(style) => write!(out, "{}{text}{}", style.render(), style.render_reset()),
+            None => write!(out, "{text}"),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Changes for people.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -20,7 +21,7 @@ use crate::explain::ConfigLine;
 use crate::output::Output;
 use crate::output::time::stamp;
 use crate::output::words::number;
-use crate::output::words::painted;
+use crate::output::words::{Painted, painted};
 use crate::session::reader::ReadingDone;
 
 const HEADING: Style = Style::new().bold();
@@ -106,7 +107,7 @@ impl Table<'_> {
             let Row { sign, style, old, new, what } = row;
             let mut columns = format!("  {sign}  {old:old_width$}  {new:new_width$}  ");
             for line in what {
-                writeln!(self.out, "{}", self.paint(style, &format!("{columns}{line}")))?;
+                writeln!(self.out, "{}", self.paint(style, format_args!("{columns}{line}")))?;
                 columns = " ".repeat(columns.chars().count());
             }
             let Some(because) = causes.next() else { break };
@@ -166,10 +167,10 @@ impl Table<'_> {
     }
 
     fn line(&mut self, indent: &str, line: &ConfigLine) -> io::Result<()> {
-        writeln!(self.out, "{indent}{}", self.paint(FAINT, &line.to_string()))
+        writeln!(self.out, "{indent}{}", self.paint(FAINT, line))
     }
 
-    fn paint(&self, style: Style, text: &str) -> String {
+    fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
         painted(self.colour, style, text)
     }
 }

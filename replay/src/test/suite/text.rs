@@ -1,6 +1,6 @@
 //! The results of tests as text.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
@@ -10,7 +10,7 @@ use knock_config::text::counted;
 use super::outcome::{Detail, Outcome, Verdict};
 use super::run::{Summary, Tests};
 use crate::output::Output;
-use crate::output::words::painted;
+use crate::output::words::{Painted, painted};
 use crate::session::exit::Exit;
 
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -108,14 +108,14 @@ impl Text<'_> {
         let errors = if errors > 0 { format!(", {errors} in error") } else { String::new() };
         let counts = format!("{tests}: {passed} passed, {failed} failed{errors}");
         let style = if passed == outcomes.len() { GOOD } else { BAD };
-        self.paint(style, &counts) + "\n"
+        format!("{}\n", self.paint(style, counts))
     }
 
     const fn style(&self) -> diagnostics::Style {
         if self.colour { diagnostics::Style::Coloured } else { diagnostics::Style::Plain }
     }
 
-    fn paint(&self, style: Style, text: &str) -> String {
+    fn paint<T: Display>(&self, style: Style, text: T) -> Painted<T> {
         painted(self.colour, style, text)
     }
 }
