@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use knock_engine::{DoorId, Packet};
+use smallvec::SmallVec;
 
 use super::chunked::Chunked;
 use super::miss::{Nearest, Standing};
@@ -40,8 +41,9 @@ struct Places {
 #[derive(Debug)]
 struct Client {
     address: IpAddr,
-    /// The doors in order, each with the place of the client's track there.
-    doors: DoorPlaces,
+    /// The doors in order, each with the place of the client's track there. A client of a flood has to do with one or
+    /// two.
+    doors: SmallVec<[(DoorId, u32); 2]>,
     /// Packets to ports of no door.
     strays: u64,
 }
@@ -125,19 +127,19 @@ impl Clients {
                 if let Some(outsiders) = &mut self.outsiders {
                     outsiders.add(client);
                 }
-                self.list.push(Client { address: client, doors: DoorPlaces::None, strays: 0 });
+                self.list.push(Client { address: client, doors: SmallVec::new(), strays: 0 });
                 place
             }
         };
         let Self { list, tracks, .. } = self;
-        let Client { doors, .. } = list.get_mut(place)?;
-        let track = match doors.find(door) {
-            Ok(at) => doors.all().get(at)?.1,
+        let client = list.get_mut(place)?;
+        let track = match client.find(door) {
+            Ok(at) => client.doors.get(at)?.1,
             Err(_) if is_full => return None,
             Err(at) => {
                 let track = u32::try_from(tracks.len()).ok()?;
                 tracks.push(Track::new(track, u32::try_from(place).ok()?, door));
-                doors.insert(at, (door, track));
+                client.doors.insert(at, (door, track));
                 track
             }
         };
@@ -162,7 +164,7 @@ impl Clients {
     pub(super) fn each_of(&mut self, client: IpAddr, mut see: impl FnMut(DoorId, &mut Track)) {
         let Some(place) = self.find(client) else { return };
         let Self { list, tracks, .. } = self;
-        let doors = list.get(place).map(|client| client.doors.all());
+        let doors = list.get(place).map(|client| client.doors.as_slice());
         for &(door, track) in doors.into_iter().flatten() {
             if let Some(track) = usize::try_from(track).ok().and_then(|at| tracks.get_mut(at)) {
                 see(door, track);
@@ -185,7 +187,7 @@ impl Clients {
     }
 
     fn followed<'a>(&'a self, client: &'a Client) -> impl Iterator<Item = Followed<'a>> {
-        client.doors.all().iter().filter_map(|&(door, track)| {
+        client.doors.as_slice().iter().filter_map(|&(door, track)| {
             let track = self.tracks.get(usize::try_from(track).ok()?)?;
             Some(Followed { client: client.address, strays: client.strays, door, track })
         })
@@ -242,49 +244,15 @@ impl Places {
 }
 
 impl Client {
+    /// Returns where a door is among those of the client, or where it would be.
+    fn find(&self, door: DoorId) -> Result<usize, usize> {
+        self.doors.binary_search_by_key(&door, |(door, _)| *door)
+    }
+
     /// Returns the place of the track at a door.
     fn track(&self, door: DoorId) -> Option<usize> {
-        let at = self.doors.find(door).ok()?;
-        self.doors.all().get(at).and_then(|&(_, track)| usize::try_from(track).ok())
-    }
-}
-
-/// Doors in order, each with a place. A client of a flood has to do with one or two, which take no memory of their own.
-#[derive(Debug)]
-enum DoorPlaces {
-    None,
-    One([(DoorId, u32); 1]),
-    Two([(DoorId, u32); 2]),
-    Many(Vec<(DoorId, u32)>),
-}
-
-impl DoorPlaces {
-    fn all(&self) -> &[(DoorId, u32)] {
-        match self {
-            Self::None => &[],
-            Self::One(list) => list,
-            Self::Two(list) => list,
-            Self::Many(list) => list,
-        }
-    }
-
-    fn find(&self, door: DoorId) -> Result<usize, usize> {
-        self.all().binary_search_by_key(&door, |(door, _)| *door)
-    }
-
-    /// Adds a door at its place in the order.
-    fn insert(&mut self, at: usize, one: (DoorId, u32)) {
-        match self {
-            Self::None => *self = Self::One([one]),
-            Self::One([other]) if at == 0 => *self = Self::Two([one, *other]),
-            Self::One([other]) => *self = Self::Two([*other, one]),
-            Self::Two(list) => {
-                let mut list = list.to_vec();
-                list.insert(at, one);
-                *self = Self::Many(list);
-            }
-            Self::Many(list) => list.insert(at, one),
-        }
+        let at = self.find(door).ok()?;
+        self.doors.get(at).and_then(|&(_, track)| usize::try_from(track).ok())
     }
 }
 

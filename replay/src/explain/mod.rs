@@ -11,7 +11,6 @@ mod company;
 mod explainer;
 mod explaining;
 mod explanation;
-mod few;
 mod hints;
 mod json;
 mod kept;

@@ -1,10 +1,10 @@
 //! What is remembered of a client at a door, within limits.
 
 use knock_engine::{DoorId, Knock, Packet, Seconds, Sequence, Stage, Timestamp, Transport};
+use smallvec::SmallVec;
 
 use super::admission::Admission;
 use super::explanation::{Attempt, Late, Seen};
-use super::few::Few;
 use super::miss::{Cause, Miss, Tally};
 use crate::output::time::nanos;
 use crate::session::names::PacketId;
@@ -23,9 +23,9 @@ pub(super) struct Track {
     /// The last attempt, live or not.
     pub(super) attempt: Option<Attempt>,
     /// The knocks that counted last, at most [`Track::COUNTED_MAX`], the latest last.
-    pub(super) counted: Few<Counted>,
+    pub(super) counted: SmallVec<[Counted; 1]>,
     /// The packets that the door heard last, at most [`Track::ARRIVALS_MAX`], the latest last.
-    pub(super) arrivals: Few<Arrival>,
+    pub(super) arrivals: SmallVec<[Arrival; 1]>,
     /// Whether a packet to a port of no door came where the first knock is missing.
     pub(super) has_stray_first: bool,
     /// When a packet last had to do with the door.
@@ -97,8 +97,8 @@ impl Track {
             live: None,
             expired: None,
             attempt: None,
-            counted: Few::new(),
-            arrivals: Few::new(),
+            counted: SmallVec::new_const(),
+            arrivals: SmallVec::new_const(),
             has_stray_first: false,
             last: None,
             admission: None,
@@ -113,7 +113,7 @@ impl Track {
     /// Remembers a knock that counted.
     pub(super) fn count(&mut self, knock: Counted) {
         if self.counted.len() >= Self::COUNTED_MAX {
-            self.counted.remove_first();
+            self.counted.remove(0);
         }
         self.counted.push(knock);
     }
@@ -124,7 +124,7 @@ impl Track {
     /// Remembers a packet that the door heard.
     pub(super) fn arrive(&mut self, arrival: Arrival) {
         if self.arrivals.len() >= Self::ARRIVALS_MAX {
-            self.arrivals.remove_first();
+            self.arrivals.remove(0);
         }
         self.arrivals.push(arrival);
     }

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 
 use knock_engine::{Knock, Stage};
+use smallvec::SmallVec;
 
 use super::{Cause, Miss};
 use crate::explain::explanation::{Late, Seen};
-use crate::explain::few::Few;
 
 /// A miss at a stage, as it is kept for each client at a door: without room for what most have not.
 #[derive(Clone, Debug)]
@@ -53,12 +53,12 @@ pub(in super::super) struct Tally {
     pub(in super::super) openings: u64,
     pub(in super::super) attempts: u64,
     /// In order of stage and cause. Most clients fail in one way only, so this is no map.
-    pub(super) misses: Few<Missed>,
+    pub(super) misses: SmallVec<[Missed; 1]>,
 }
 
 impl Tally {
     pub(in super::super) const fn new() -> Self {
-        Self { openings: 0, attempts: 0, misses: Few::new() }
+        Self { openings: 0, attempts: 0, misses: SmallVec::new_const() }
     }
 
     /// Counts a failure at `stage`.
