@@ -126,12 +126,10 @@ impl<T: Given> Ahead<T> {
 }
 
 impl<T> Behind<T> {
-    /// Gives back a list of inputs, if there is one.
-    fn give_back(&self, inputs: Option<Vec<T>>) {
-        if let Some(inputs) = inputs {
-            // At the end nobody needs it any more.
-            let _ = self.used.send(Used::Inputs(inputs));
-        }
+    /// Gives back a list of inputs.
+    fn give_back(&self, inputs: Vec<T>) {
+        // At the end nobody needs it any more.
+        let _ = self.used.send(Used::Inputs(inputs));
     }
 
     /// Gives back what a part has besides its inputs, and returns these.

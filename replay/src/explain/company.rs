@@ -36,8 +36,9 @@ pub(super) trait Company<T> {
     /// Knock is done with the piece.
     fn end(&mut self, piece: Arc<Vec<T>>);
 
-    /// Returns a list that nobody needs any more, if there is one: a new one would have to be fetched from memory.
-    fn spare(&mut self) -> Option<Vec<T>>;
+    /// Returns a list to be filled, one that nobody needs any more if there is one: another would have to be fetched
+    /// from memory.
+    fn spare(&mut self) -> Vec<T>;
 }
 
 /// Nobody else.
@@ -60,7 +61,7 @@ impl<T> Company<T> for Nobody<T> {
         self.spare = Arc::into_inner(piece);
     }
 
-    fn spare(&mut self) -> Option<Vec<T>> {
-        self.spare.take()
+    fn spare(&mut self) -> Vec<T> {
+        self.spare.take().unwrap_or_default()
     }
 }

@@ -112,7 +112,7 @@ impl<'a> Explaining<'a> {
             return result;
         }
         let mut piece = |inputs: &mut Vec<D::Input>| -> io::Result<()> {
-            let piece = Arc::new(mem::replace(inputs, company.spare().unwrap_or_default()));
+            let piece = Arc::new(mem::replace(inputs, company.spare()));
             company.begin(&piece);
             self.piece(&piece, company, see, take)?;
             company.end(piece);

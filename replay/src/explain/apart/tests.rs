@@ -90,8 +90,8 @@ impl Company<Incoming> for Counted {
         self.spare = Some(Arc::into_inner(piece).expect("a piece that the engine is done with"));
     }
 
-    fn spare(&mut self) -> Option<Vec<Incoming>> {
-        self.spare.take()
+    fn spare(&mut self) -> Vec<Incoming> {
+        self.spare.take().unwrap_or_default()
     }
 }
 

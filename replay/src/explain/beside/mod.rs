@@ -169,8 +169,8 @@ impl Company<Input> for Running<'_> {
         }
     }
 
-    fn spare(&mut self) -> Option<Vec<Input>> {
-        Some(self.aside.spare())
+    fn spare(&mut self) -> Vec<Input> {
+        self.aside.spare()
     }
 }
 
