@@ -66,11 +66,15 @@ impl<T> Chunked<T> {
     }
 }
 
-/// Returns how many entries of a size make a block that the allocator puts into huge pages: a power of two.
+/// The least size of a chunk but the first, in bytes: so many huge pages that what is left after the last one, and in small
+/// pages, is little.
+const LEAST: usize = 4 * LARGE;
+
+/// Returns how many entries of a size make a chunk: a power of two.
 const fn chunk(size: usize) -> NonZeroUsize {
-    let entries = match LARGE.checked_div(size) {
+    let entries = match LEAST.checked_div(size) {
         Some(entries) => entries.next_power_of_two(),
-        None => LARGE,
+        None => LEAST,
     };
     match NonZeroUsize::new(entries) {
         Some(entries) => entries,
@@ -109,7 +113,7 @@ mod tests {
     fn every_chunk_but_the_first_is_in_huge_pages_and_not_much_larger() {
         for size in [1, 16, 56, 280, 1000, 5000] {
             let bytes = chunk(size).get() * size;
-            assert!((LARGE..2 * LARGE).contains(&bytes), "{size}: {bytes}");
+            assert!((LEAST..2 * LEAST).contains(&bytes), "{size}: {bytes}");
         }
     }
 }
