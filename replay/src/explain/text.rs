@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::panic::resume_unwind;
+use std::thread;
 
 use clap::builder::styling::Style;
 use knock_engine::address;
@@ -22,6 +24,7 @@ use crate::args::TimeFormat;
 use crate::output::Output;
 use crate::output::time::stamp;
 use crate::output::words::{Painted, number, painted};
+use crate::session::threads;
 
 /// Explanations as text when all is known, client by client and door by door.
 pub(super) struct Grouped<'a> {
@@ -41,9 +44,25 @@ impl Output<Explanations> for Grouped<'_> {
         Ok(())
     }
 
+    /// Has another thread find what comes after the groups, which is short, if there is one to be had.
     fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
-        self.text.groups(&self.groups, explainer, words)?;
-        self.text.end(explainer, words)
+        let Self { groups, text: Text { out, colour } } = self;
+        let colour = *colour;
+        let ending = || -> io::Result<Vec<u8>> {
+            let mut ending = Vec::new();
+            Text { out: &mut ending, colour }.end(explainer, words)?;
+            Ok(ending)
+        };
+        thread::scope(|scope| {
+            let thread = threads::start(scope, ending);
+            Text { out, colour }.groups(groups, explainer, words)?;
+            let ending = match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                Err(_) => ending()?,
+            };
+            out.write_all(&ending)?;
+            out.flush()
+        })
     }
 }
 
