@@ -58,9 +58,9 @@ enum Used<T> {
 pub(super) struct Alone;
 
 /// How many parts may wait for the observer.
-const WAITING: usize = 16;
+const WAITING: usize = 8;
 /// How many effects a part has, about: the last input of all may have as many as there are attempts.
-const EFFECTS: usize = 2048;
+const EFFECTS: usize = 8192;
 
 /// Returns both ends.
 pub(super) fn ends<T>() -> (Ahead<T>, Behind<T>) {

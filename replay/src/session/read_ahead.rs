@@ -27,8 +27,9 @@ pub(crate) struct ReadingThread<'scope, T> {
     thread: ScopedJoinHandle<'scope, ()>,
 }
 
-/// How many inputs are handed over together. The processor's cache has room for them.
-const PIECE: usize = 1024;
+/// How many inputs are handed over together. The processor's cache has room for them; with fewer, threads that share
+/// two processors wake one another too often.
+const PIECE: usize = 4096;
 /// How many pieces may wait to be handled.
 const PIECES: usize = 4;
 

@@ -144,7 +144,8 @@ fn an_observer_that_follows_is_told_what_one_beside_the_engine_is() {
 #[test]
 fn what_one_input_does_is_in_parts_if_it_is_much() {
     let (doors, mut sizes) = (doors(), Vec::new());
-    let inputs = inputs(&mut Rng::with_seed(7));
+    let inputs: Vec<Incoming> =
+        (7..10).flat_map(|seed| inputs(&mut Rng::with_seed(seed))).collect();
     let first = |input: &&Incoming| {
         input.decoded().is_some_and(|packet| packet.destination_port == Port(1))
     };
@@ -162,7 +163,7 @@ fn what_one_input_does_is_in_parts_if_it_is_much() {
     });
     assert!(sizes.iter().all(|&(effects, _)| effects <= EFFECTS), "{sizes:?}");
     let pieces = sizes.iter().filter(|(_, is_last)| *is_last).count();
-    assert!(pieces == 2 && sizes.len() > 6, "{sizes:?}");
+    assert!(pieces == 2 && sizes.len() > 4, "{sizes:?}");
 }
 
 #[test]

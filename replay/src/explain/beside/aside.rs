@@ -55,8 +55,8 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// How many pieces wait for the thread: enough for it to lag behind while others have the processors, some 2 MB.
-    const WAITING: usize = 16;
+    /// How many pieces wait for the thread: enough for it to lag behind while others have the processors, some 4 MB.
+    const WAITING: usize = 8;
 
     /// Begins to run.
     ///

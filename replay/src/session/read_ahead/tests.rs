@@ -20,7 +20,14 @@ use crate::session::names::PacketId;
 use crate::session::reader::{Events, ReadingDone};
 
 /// More packets than wait at a time, and a piece that is not full.
-const MANY: u32 = 1024 * 7 + 300;
+const MANY: u32 = SIZE * 7 + 300;
+/// How many packets a piece has.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::as_conversions,
+    reason = "there is no other way in a constant"
+)]
+const SIZE: u32 = PIECE as u32;
 
 /// A capture's header: pcap, microseconds, Ethernet.
 const HEADER: [u8; 24] =
@@ -84,30 +91,30 @@ fn the_thread_ends_early_when_nobody_wants_more() {
             seen
         });
         assert!(reader.finish().errors.is_empty());
-        assert!(seen.iter().copied().eq(0..pieces * 1024), "{pieces}");
+        assert!(seen.iter().copied().eq(0..pieces * SIZE), "{pieces}");
         // What was handed over, what waited, and one that had no room any more.
-        let most = u64::from(pieces) + 4 + 2;
+        let most = (u64::from(pieces) + 4 + 2) * u64::from(SIZE);
         let read = count.load(Ordering::Relaxed);
-        assert!(read <= (most * 1024) + 65_536, "{read} packets were read after {pieces} pieces");
+        assert!(read <= most + 65_536, "{read} packets were read after {pieces} pieces");
     }
 }
 
 /// An error of the one who handles packets ends the thread as well.
 #[test]
 fn reading_ends_at_the_first_error_of_a_step() {
-    let all = (0..50_000).collect::<Vec<_>>();
+    let all = (0..SIZE * 20).collect::<Vec<_>>();
     let files = [file(&capture(&all))];
     let mut reader = of_files(&files);
     let mut seen = Vec::new();
     let result = one_by_one(&mut reader, WithPackets(sight()), |incoming| {
         seen.extend(incoming.packet().map(|id| id.number));
-        if seen.len() == 1500 { Err("closed") } else { Ok(()) }
+        if seen.len() == PIECE + 500 { Err("closed") } else { Ok(()) }
     });
     assert_eq!(result, Err("closed"));
-    assert_eq!(seen, (1..=1500).collect::<Vec<_>>());
+    assert!(seen.into_iter().eq(1..=u64::from(SIZE) + 500));
     // What was handed over, what waited, and one that had no room any more.
     let read = reader.finish().tally.packets();
-    assert!(read <= (2 + 4 + 1) * 1024, "{read} packets were read");
+    assert!(read <= (2 + 4 + 1) * u64::from(SIZE), "{read} packets were read");
 }
 
 /// What is known of a packet besides its ports comes with it, from whichever capture it is.
