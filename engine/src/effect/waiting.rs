@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 /// A queue whose memory is used again whenever it is empty. That happens all the time, because a driver takes effects until
-/// there are none, so there is no need for a ring.
+/// there are none, so there is no need for a ring. For a driver that does not, it is used again when it is full.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiting<T> {
     all: Vec<T>,
@@ -18,7 +18,19 @@ impl<T> Waiting<T> {
 
     #[inline]
     pub(crate) fn push(&mut self, one: T) {
+        if self.all.len() == self.all.capacity() {
+            self.forget_taken();
+        }
         self.all.push(one);
+    }
+
+    /// Makes room of what was taken, if that is at least half of all.
+    #[cold]
+    fn forget_taken(&mut self) {
+        if self.taken >= self.all.len().div_ceil(2) {
+            self.all.drain(..self.taken);
+            self.taken = 0;
+        }
     }
 
     /// Takes the one that has waited longest.
@@ -70,5 +82,17 @@ mod tests {
             assert_eq!(waiting.pop(), Some(number));
         }
         assert_eq!(waiting.all.capacity(), Vec::<i32>::with_capacity(4).capacity());
+    }
+
+    #[test]
+    fn what_was_taken_takes_little_memory_even_if_something_always_waits() {
+        let mut waiting = Waiting::new();
+        waiting.push(0);
+        for number in 1..10_000 {
+            waiting.push(number);
+            assert_eq!(waiting.pop(), Some(number - 1));
+        }
+        assert!(waiting.iter().eq(&[9999]));
+        assert!(waiting.all.capacity() <= 8, "{}", waiting.all.capacity());
     }
 }
