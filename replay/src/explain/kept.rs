@@ -25,10 +25,13 @@ pub(super) struct KeptLimits {
 pub(super) struct Groups {
     kept: KeptLimits,
     /// In the order in which the clients came; of each, in the order of the doors.
-    pub(super) clients: Vec<(IpAddr, Vec<(DoorId, Group)>)>,
+    pub(super) clients: Vec<OfClient>,
     places: HashMap<IpAddr, usize, RandomState>,
     count: usize,
 }
+
+/// What happened to a client, door by door.
+pub(super) type OfClient = (IpAddr, Vec<(DoorId, Group)>);
 
 /// What happened to a client at a door.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use knock_engine::{DoorId, Stage};
 use super::explainer::Explainer;
 use super::explanation::{Attempt, Explanation};
 use super::hints::Hints;
-use super::kept::{Group, Groups, KeptLimits};
+use super::kept::{Group, Groups, KeptLimits, OfClient};
 use super::miss::Nearest;
 use super::places::ConfigLine;
 use super::remarks::remarks;
@@ -44,13 +44,18 @@ impl Output<Explanations> for Grouped<'_> {
         Ok(())
     }
 
-    /// Has another thread find what comes after the groups, which is short, if there is one to be had.
+    /// Has another thread find what comes last, if there is one to be had: a quarter of the groups, and what comes after
+    /// them, which takes about as long as the other groups.
     fn end(&mut self, (explainer, words): (&Explainer, &Words<'_>)) -> io::Result<()> {
         let Self { groups, text: Text { out, colour } } = self;
         let colour = *colour;
+        let count = groups.clients.len();
+        let (groups, last) = groups.clients.split_at(count.saturating_sub(count / 4));
         let ending = || -> io::Result<Vec<u8>> {
             let mut ending = Vec::new();
-            Text { out: &mut ending, colour }.end(explainer, words)?;
+            let mut text = Text { out: &mut ending, colour };
+            text.groups(last, explainer, words)?;
+            text.end(explainer, words)?;
             Ok(ending)
         };
         thread::scope(|scope| {
@@ -96,14 +101,14 @@ impl Text<'_> {
         painted(self.colour, style, text)
     }
 
-    /// Prints everything that was kept.
+    /// Prints what was kept of some clients.
     fn groups(
         &mut self,
-        grouped: &Groups,
+        clients: &[OfClient],
         explainer: &Explainer,
         words: &Words<'_>,
     ) -> io::Result<()> {
-        for (client, groups) in &grouped.clients {
+        for (client, groups) in clients {
             for (door, group) in groups {
                 let door = *door;
                 let title = format!("{} at door {}", address::text(*client), words.door(door));
