@@ -74,7 +74,7 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
-/// Why there is no process, and the way out.
+/// Why there is no process or thread, and the way out.
 pub struct ProcessFault<'a>(pub &'a io::Error);
 
 impl fmt::Display for ProcessFault<'_> {
@@ -95,19 +95,14 @@ impl fmt::Display for ProcessFault<'_> {
     }
 }
 
-/// Why there is no thread, and the way out.
+/// Why there is no thread, as [`ProcessFault`] says it.
 #[derive(Debug)]
 pub struct ThreadFault(pub io::Error);
 
 impl fmt::Display for ThreadFault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(error) = self;
-        write!(
-            out,
-            "cannot start a thread: {}; raise the limit of processes and threads (`ulimit -u`, or \
-             TasksMax= of a service), or end other programs",
-            Cause(error)
-        )
+        write!(out, "cannot start a thread: {}", ProcessFault(error))
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
+use knock_config::text::ProcessFault;
 use nix::unistd::Pid;
 
 use super::end::ended_how;
@@ -93,7 +94,8 @@ impl Runner {
             Err(error) => {
                 resolver.replacement.plan();
                 let text = format!(
-                    "knockd: warning: cannot start the process that looks up names: {error}; trying again"
+                    "knockd: warning: cannot start the process that looks up names: {}; trying again",
+                    ProcessFault(&error)
                 );
                 self.output.text(Kind::Notice, text);
             }

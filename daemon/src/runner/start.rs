@@ -315,7 +315,7 @@ fn start_resolver(
     settings: &Settings,
 ) -> Result<Option<(ResolverProcess, UnixStream)>, Failure> {
     let resolver = args.lookup.then(|| ResolverProcess::start(starter, settings.user)).transpose();
-    resolver.map_err(|error| system("start the process that looks up names", &error))
+    resolver.map_err(|why| cannot("start the process that looks up names", &ProcessFault(&why)))
 }
 
 /// Makes sure that no other daemon uses the pid file, takes over signals, and writes the file, from which

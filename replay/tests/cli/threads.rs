@@ -71,8 +71,7 @@ fn a_limit_of_threads_is_an_error_or_makes_no_difference() {
     }
 }
 
-const ERROR: &str =
-    "knock-replay: error: cannot start a thread: Resource temporarily unavailable; raise";
+const ERROR: &str = "knock-replay: error: cannot start a thread: the limit of processes and threads is reached; raise it";
 
 /// Returns what all commands need. Captures are read by threads from 1 MiB on.
 fn desk() -> CaseRunner {
