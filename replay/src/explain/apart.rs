@@ -34,7 +34,7 @@ impl<T> Part<T> {
 }
 
 /// The end at which an engine hands over what it does.
-pub(super) struct Ahead<T> {
+pub(super) struct EngineEnd<T> {
     parts: SyncSender<Part<T>>,
     /// Lists that are used up, to be filled again: new ones would have to be fetched from memory.
     used: Receiver<Used<T>>,
@@ -43,7 +43,7 @@ pub(super) struct Ahead<T> {
 }
 
 /// The end at which they arrive.
-pub(super) struct Behind<T> {
+pub(super) struct ObserverEnd<T> {
     parts: Receiver<Part<T>>,
     used: Sender<Used<T>>,
 }
@@ -54,28 +54,36 @@ enum Used<T> {
     Effects(Vec<(usize, TimedEffect)>),
 }
 
-/// Nobody wants to know any more what the engine does.
-pub(super) struct Alone;
+/// The observer has stopped.
+pub(super) struct ObserverGone;
 
 /// How many parts may wait for the observer.
 const WAITING: usize = 8;
-/// How many effects a part has, about: the last input of all may have as many as there are attempts.
+/// The most effects of a part. One input may have many more, such as the last one, when all attempts time out: they come in
+/// several parts.
 const EFFECTS: usize = 8192;
 
 /// Returns both ends.
-pub(super) fn ends<T>() -> (Ahead<T>, Behind<T>) {
+pub(super) fn ends<T>() -> (EngineEnd<T>, ObserverEnd<T>) {
     let (parts, arriving) = sync_channel(WAITING);
     let (give_back, used) = channel();
     let (spare, spare_effects) = (Vec::new(), Vec::new());
-    (Ahead { parts, used, spare, spare_effects }, Behind { parts: arriving, used: give_back })
+    (
+        EngineEnd { parts, used, spare, spare_effects },
+        ObserverEnd { parts: arriving, used: give_back },
+    )
 }
 
-impl<T: Given> Ahead<T> {
+impl<T: Given> EngineEnd<T> {
     /// Lets an engine have some of what is read, which is then replaced by an empty list.
     ///
     /// # Errors
-    /// [`Alone`].
-    pub(super) fn play(&mut self, engine: &mut Engine, inputs: &mut Vec<T>) -> Result<(), Alone> {
+    /// [`ObserverGone`].
+    pub(super) fn play(
+        &mut self,
+        engine: &mut Engine,
+        inputs: &mut Vec<T>,
+    ) -> Result<(), ObserverGone> {
         self.take_back();
         let mut empty = self.spare.pop().unwrap_or_default();
         empty.clear();
@@ -104,13 +112,13 @@ impl<T: Given> Ahead<T> {
     /// Lets time run on until nothing is due.
     ///
     /// # Errors
-    /// [`Alone`].
-    pub(super) fn end(mut self, engine: &mut Engine) -> Result<(), Alone> {
+    /// [`ObserverGone`].
+    pub(super) fn end(mut self, engine: &mut Engine) -> Result<(), ObserverGone> {
         self.play(engine, &mut vec![T::time(Timestamp::MAX)])
     }
 
-    fn hand_over(&mut self, part: Part<T>) -> Result<(), Alone> {
-        self.parts.send(part).map_err(|_| Alone)?;
+    fn hand_over(&mut self, part: Part<T>) -> Result<(), ObserverGone> {
+        self.parts.send(part).map_err(|_| ObserverGone)?;
         self.take_back();
         Ok(())
     }
@@ -125,7 +133,7 @@ impl<T: Given> Ahead<T> {
     }
 }
 
-impl<T> Behind<T> {
+impl<T> ObserverEnd<T> {
     /// Gives back a list of inputs.
     fn give_back(&self, inputs: Vec<T>) {
         // At the end nobody needs it any more.
@@ -169,12 +177,12 @@ impl<'a> Follower<'a> {
     /// first error ends all.
     pub(super) fn follow_all<T: Given>(
         mut self,
-        behind: &Behind<T>,
+        observer_end: &ObserverEnd<T>,
         company: &mut impl Company<T>,
         see: &mut impl FnMut(&TimedEffect),
         take: &mut dyn FnMut(u32, &Explanation, &Listening) -> io::Result<()>,
     ) -> io::Result<()> {
-        for part in &behind.parts {
+        for part in &observer_end.parts {
             if self.begins_a_piece() {
                 company.begin(&part.inputs);
             }
@@ -190,10 +198,10 @@ impl<'a> Follower<'a> {
             });
             result?;
             let is_last = part.is_last();
-            let piece = behind.done_with(part);
+            let piece = observer_end.done_with(part);
             if is_last {
                 company.end(piece);
-                behind.give_back(company.spare());
+                observer_end.give_back(company.spare());
             }
         }
         Ok(())

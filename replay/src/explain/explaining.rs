@@ -135,19 +135,20 @@ impl<'a> Explaining<'a> {
         let (doors, places, captures) = (*doors, *places, &*captures);
         let (engine, observer) = explainer.parts();
         thread::scope(|scope| {
-            let (mut ahead, behind) = apart::ends();
+            let (mut engine_end, observer_end) = apart::ends();
             let work = move || {
-                // Whoever has nobody to tell is not needed any more.
-                let _ = in_pieces(reader, decoder, |inputs| ahead.play(engine, inputs))
-                    .and_then(|()| ahead.end(engine));
+                // An error means that the observer has stopped: nothing is left to do.
+                let _ = in_pieces(reader, decoder, |inputs| engine_end.play(engine, inputs))
+                    .and_then(|()| engine_end.end(engine));
             };
             let engine = threads::start(scope, work).ok()?;
             let follower = Follower::new(observer, doors, listening);
-            let result = follower.follow_all(&behind, company, see, &mut |pair, one, listening| {
-                take(pair, one, &Words { doors, listening, places, captures })
-            });
-            // The engine may wait until there is room.
-            drop(behind);
+            let result =
+                follower.follow_all(&observer_end, company, see, &mut |pair, one, listening| {
+                    take(pair, one, &Words { doors, listening, places, captures })
+                });
+            // The engine may be waiting for room.
+            drop(observer_end);
             engine.join().unwrap_or_else(|panic| resume_unwind(panic));
             Some(result)
         })

@@ -133,8 +133,8 @@ impl Hints {
         }
         for shut in clients {
             let one = (shut.nearest.client, door);
-            let of_knocks = || shut.order(knocks).or_else(|| shut.never_arrived(knocks));
-            let of_knocks = if self.0.contains_key(&one) { None } else { of_knocks() };
+            let find = || shut.order(knocks).or_else(|| shut.never_arrived(knocks));
+            let of_knocks = if self.0.contains_key(&one) { None } else { find() };
             let repeats = shut.nearest.misses.iter().any(|miss| miss.cause == Cause::Repeat);
             let all = of_knocks.into_iter().chain(repeats.then_some(Hint::Retries));
             // For most there is none.

@@ -141,7 +141,7 @@ impl WithPackets {
     /// Returns what comes next.
     #[expect(
         clippy::inline_always,
-        reason = "as for the reader: to copy it costs as much as to decode it"
+        reason = "to copy what is decoded costs as much as to decode it"
     )]
     #[inline(always)]
     pub(crate) fn incoming(

@@ -163,7 +163,7 @@ impl KnockRules {
         let (_, serial) = self.due_after(heard.at, Seconds::MAX);
         let youngest = self.look_at_attempts(oldest, site);
         let mut batch = Batch { serial, youngest, has_room: true };
-        // Nearly always.
+        // Nearly always. A door that starts alone is in no group, so it does not matter whether there is room for one.
         if let Some(only) = site.doors.only_starting_at(heard.knock, heard.by.place) {
             self.begin_at(heard, only, &mut batch, site);
             return;

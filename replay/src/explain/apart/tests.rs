@@ -102,21 +102,25 @@ fn apart(doors: &Doors, inputs: &[Incoming], size: usize) -> Told {
     let (mut told, mut seen) = (Vec::new(), Vec::new());
     let (engine, observer) = explainer.parts();
     thread::scope(|scope| {
-        let (mut ahead, behind) = ends();
+        let (mut engine_end, observer_end) = ends();
         scope.spawn(move || {
             for piece in inputs.chunks(size) {
-                ahead.play(engine, &mut piece.to_vec()).ok().unwrap();
+                engine_end.play(engine, &mut piece.to_vec()).ok().unwrap();
             }
-            ahead.end(engine).ok().unwrap();
+            engine_end.end(engine).ok().unwrap();
         });
         let mut company = Counted { given: 0, spare: None };
         let mut see = |timed: &TimedEffect| seen.push(format!("{timed:?}"));
         let follower = Follower::new(observer, doors, &mut listening);
-        let result =
-            follower.follow_all(&behind, &mut company, &mut see, &mut |pair, one, listening| {
+        let result = follower.follow_all(
+            &observer_end,
+            &mut company,
+            &mut see,
+            &mut |pair, one, listening| {
                 told.push(format!("{pair} {one:?} {listening:?}"));
                 Ok(())
-            });
+            },
+        );
         assert!(result.is_ok());
         assert_eq!(company.given.checked_sub(1), Some(inputs.len()), "the last one is time");
     });
@@ -126,7 +130,7 @@ fn apart(doors: &Doors, inputs: &[Incoming], size: usize) -> Told {
 }
 
 #[test]
-fn an_observer_that_follows_is_told_what_one_beside_the_engine_is() {
+fn an_observer_on_another_thread_explains_the_same() {
     let doors = doors();
     for seed in 0..6 {
         let inputs = inputs(&mut Rng::with_seed(seed));
@@ -154,12 +158,12 @@ fn what_one_input_does_is_in_parts_if_it_is_much() {
     let (engine, _) = explainer.parts();
     let inputs = inputs.into_iter().map(|input| Incoming { at: Timestamp::EPOCH, ..input });
     thread::scope(|scope| {
-        let (mut ahead, behind) = ends();
+        let (mut engine_end, observer_end) = ends();
         scope.spawn(move || {
-            ahead.play(engine, &mut inputs.collect()).ok().unwrap();
-            ahead.end(engine).ok().unwrap();
+            engine_end.play(engine, &mut inputs.collect()).ok().unwrap();
+            engine_end.end(engine).ok().unwrap();
         });
-        sizes.extend(behind.parts.iter().map(|part| (part.effects.len(), part.is_last())));
+        sizes.extend(observer_end.parts.iter().map(|part| (part.effects.len(), part.is_last())));
     });
     assert!(sizes.iter().all(|&(effects, _)| effects <= EFFECTS), "{sizes:?}");
     let pieces = sizes.iter().filter(|(_, is_last)| *is_last).count();
@@ -170,9 +174,39 @@ fn what_one_input_does_is_in_parts_if_it_is_much() {
 fn an_engine_ends_when_nobody_follows_it() {
     let doors = doors();
     let mut explainer = explainer(&doors);
-    let (mut ahead, behind) = ends();
-    drop(behind);
+    let (mut engine_end, observer_end) = ends();
+    drop(observer_end);
     let (engine, _) = explainer.parts();
     let mut inputs = inputs(&mut Rng::with_seed(8));
-    assert!(ahead.play(engine, &mut inputs).is_err());
+    assert!(engine_end.play(engine, &mut inputs).is_err());
+}
+
+/// The engine is far ahead then, and waits for room.
+#[test]
+fn the_first_error_of_whoever_gets_explanations_ends_all() {
+    let doors = doors();
+    let all: Vec<Incoming> = (7..20).flat_map(|seed| inputs(&mut Rng::with_seed(seed))).collect();
+    let mut explainer = explainer(&doors);
+    let mut listening = Listening::everywhere();
+    let (engine, observer) = explainer.parts();
+    let (mut taken, mut played) = (0, 0);
+    thread::scope(|scope| {
+        let (mut engine_end, observer_end) = ends();
+        let thread = scope.spawn(move || {
+            let mut pieces = all.chunks(1000);
+            pieces.position(|piece| engine_end.play(engine, &mut piece.to_vec()).is_err())
+        });
+        let mut company = Counted { given: 0, spare: None };
+        let follower = Follower::new(observer, &doors, &mut listening);
+        let result =
+            follower.follow_all(&observer_end, &mut company, &mut |_| {}, &mut |_, _, _| {
+                taken += 1;
+                if taken < 500 { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+            });
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        drop(observer_end);
+        played = thread.join().unwrap().expect("an engine that does not go on for ever");
+    });
+    assert_eq!(taken, 500);
+    assert!(played <= WAITING + 2, "{played} pieces");
 }

@@ -3,6 +3,7 @@
 use knock_compat::{Sight, Undecodable, is_decoded_alike};
 use knock_engine::{Event, Listening, Packet, Timestamp};
 
+use crate::explain::company::Given;
 use crate::session::incoming::{Incoming, WithPackets};
 use crate::session::reader::{Decoder, Next};
 
@@ -25,16 +26,6 @@ enum AsKnockd08 {
 }
 
 impl Input {
-    /// Nothing but time.
-    pub(in super::super) const fn time(at: Timestamp) -> Self {
-        Self { as_knock: Incoming::time(at), as_knockd_08: AsKnockd08::Same }
-    }
-
-    /// Returns it as knock sees it.
-    pub(in super::super) const fn as_knock(&self) -> &Incoming {
-        &self.as_knock
-    }
-
     /// Returns what the engine by the rules of knockd 0.8 gets.
     pub(super) fn as_knockd_08(&self) -> (Timestamp, Event) {
         self.as_knock.seen_by_others(self.seen_by_knockd_08())
@@ -50,6 +41,16 @@ impl Input {
     }
 }
 
+impl Given for Input {
+    fn as_knock(&self) -> &Incoming {
+        &self.as_knock
+    }
+
+    fn time(at: Timestamp) -> Self {
+        Self { as_knock: Incoming::time(at), as_knockd_08: AsKnockd08::Same }
+    }
+}
+
 /// Decodes frames as knock does and as knockd 0.8 does.
 #[derive(Clone, Copy)]
 pub(in super::super) struct TwoSights {
@@ -62,7 +63,7 @@ impl Decoder for TwoSights {
 
     #[expect(
         clippy::inline_always,
-        reason = "as for the reader: to copy it costs as much as to decode it"
+        reason = "to copy what is decoded costs as much as to decode it"
     )]
     #[inline(always)]
     fn decode(

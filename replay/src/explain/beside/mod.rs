@@ -12,16 +12,14 @@ use std::thread::Scope;
 
 use knock_compat::{Engine, Refusal, Rules, Sight};
 use knock_config::text::{ThreadFault, printable};
-use knock_engine::{DoorId, Doors, Limits, Listening, TimedEffect, Timestamp, address};
+use knock_engine::{DoorId, Doors, Limits, Listening, TimedEffect, address};
 
-use self::aside::PieceOpenings;
-use self::aside::{Aside, Opening};
+use self::aside::{Aside, Opening, PieceOpenings};
 pub(super) use self::input::{Input, TwoSights};
 use super::Whom;
-use super::company::{Company, Given};
+use super::company::Company;
 use super::explainer::Explainer;
 use crate::output::words::listed;
-use crate::session::incoming::Incoming;
 
 /// The most attempts that are followed: knockd 0.8 forgets none.
 pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
@@ -171,16 +169,6 @@ impl Company<Input> for Running<'_> {
 
     fn spare(&mut self) -> Vec<Input> {
         self.aside.spare()
-    }
-}
-
-impl Given for Input {
-    fn as_knock(&self) -> &Incoming {
-        self.as_knock()
-    }
-
-    fn time(at: Timestamp) -> Self {
-        Self::time(at)
     }
 }
 
