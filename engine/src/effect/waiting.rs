@@ -24,7 +24,7 @@ impl<T> Waiting<T> {
         self.all.push(one);
     }
 
-    /// Makes room of what was taken, if that is at least half of all.
+    /// Frees the space of what was taken, if that is at least half of all.
     #[cold]
     fn forget_taken(&mut self) {
         if self.taken >= self.all.len().div_ceil(2) {
