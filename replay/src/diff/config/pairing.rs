@@ -260,9 +260,11 @@ impl Sides {
     }
 }
 
-fn distance(old: &Unmatched, new: &Unmatched) -> u128 {
+/// Returns how far two events are apart: in nanoseconds, and of those at one time, whether other packets made them
+/// happen.
+fn distance(old: &Unmatched, new: &Unmatched) -> (u128, bool) {
     let nanos = |one: &Unmatched| i128::from(one.event.moment.at.as_nanos());
-    nanos(old).abs_diff(nanos(new))
+    (nanos(old).abs_diff(nanos(new)), old.event.moment.packet != new.event.moment.packet)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::super::change::{Half, Kind};
 use super::super::event::{Key, Moment, VisibleEvent, What};
 use super::super::twins::without_twins;
 use super::*;
+use crate::session::names::PacketId;
 
 fn add_old(all: &mut AllUnmatched, event: VisibleEvent) {
     all.add_old(event.id(), || Unmatched { event, divergence: None });
@@ -211,4 +212,24 @@ fn too_many_events_are_counted() {
     add_new(&mut all, event(What::Refused, -1));
     let (changes, left_out) = all.paired();
     assert_eq!((changes.len(), left_out), (MAX, 2));
+}
+
+/// Of two openings at one time, that of the other packet is new: packets were made something else of only there.
+#[test]
+fn of_one_time_what_the_same_packet_does_is_a_pair() {
+    let by = |text, number| {
+        let packet = Some(PacketId { capture: 0, number });
+        let VisibleEvent { key, moment } = command(text, 5);
+        VisibleEvent { key, moment: Moment { packet, ..moment } }
+    };
+    let mut all = AllUnmatched::default();
+    add_old(&mut all, by("a", 9));
+    add_new(&mut all, by("b", 7));
+    add_new(&mut all, by("b", 9));
+    let (changes, _) = all.paired();
+    let number = |half: Option<&Half>| half?.1.packet.map(|packet| packet.number);
+    let found = changes.iter().map(|one| (one.kind(), number(one.old()), number(one.new_half())));
+    let mut found: Vec<_> = found.collect();
+    found.sort();
+    assert_eq!(found, [(Kind::New, None, Some(7)), (Kind::Changed, Some(9), Some(9))]);
 }
