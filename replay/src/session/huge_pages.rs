@@ -23,10 +23,9 @@ fn block_layout(asked: Layout) -> Layout {
     if asked.size() < LARGE {
         return asked;
     }
-    // What is left after the last whole page would be in hundreds of small ones, unless it takes little to fill
-    // a page.
+    // What is left after the last whole page is in hundreds of small ones, unless it takes little to fill a page.
     let whole = asked.size().div_ceil(PAGE).saturating_mul(PAGE);
-    let is_near = whole.saturating_sub(asked.size()) <= asked.size() / 8;
+    let is_near = whole.saturating_sub(asked.size()) <= PAGE / 4;
     let size = if is_near { whole } else { asked.size() };
     // Fails only for sizes that nothing can have.
     Layout::from_size_align(size, asked.align().max(PAGE)).unwrap_or(asked)
@@ -114,9 +113,10 @@ mod tests {
         assert_eq!(made(PAGE - 1), PAGE - 1);
         assert_eq!(made(PAGE), PAGE);
         assert_eq!(made(PAGE + 1), PAGE + 1);
-        assert_eq!(made(4 * PAGE - PAGE / 3), 4 * PAGE);
+        assert_eq!(made(4 * PAGE - PAGE / 4), 4 * PAGE);
+        assert_eq!(made(4 * PAGE - PAGE / 3), 4 * PAGE - PAGE / 3);
         assert_eq!(made(3 * PAGE + 1), 3 * PAGE + 1);
-        assert_eq!(made(20 * PAGE + 1), 21 * PAGE);
+        assert_eq!(made(20 * PAGE + 1), 20 * PAGE + 1);
     }
 
     #[test]
