@@ -3,12 +3,16 @@
 use alloc::string::ToString;
 use alloc::vec;
 
-use super::*;
-use crate::door::FlagRule;
-use crate::one_time::OneTimeSequences;
 use core::net::IpAddr;
 
-use crate::packet::{Port, TcpFlags, TcpHeader, Transport};
+use super::knock_index::KnockPlace;
+use super::*;
+use crate::door::FlagRule;
+use crate::hearing::Hearing;
+use crate::listening::Listening;
+use crate::one_time::{OneTimeLine, OneTimeSequences};
+use crate::packet::{Knock, Packet, Port, Protocol, TcpFlags, TcpHeader, Transport};
+use crate::sequence::Sequence;
 
 fn tcp(port: u16) -> Knock {
     Knock { port: Port(port), protocol: Protocol::Tcp }
