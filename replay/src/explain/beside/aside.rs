@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 
 use knock_compat::Engine;
 use knock_config::text::ThreadFault;
@@ -43,7 +44,7 @@ pub(super) struct PieceOpenings {
 
 /// The thread.
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(super) struct Aside<'scope> {
     inputs: SyncSender<Arc<Vec<Input>>>,
     openings: Receiver<Vec<Opening>>,
     /// The pieces that the thread has not answered yet, and what knock opened by each.
@@ -52,9 +53,11 @@ pub(super) struct Aside {
     spare: Vec<Vec<Input>>,
     /// How long the last piece was: the next one is as long, most often.
     length: usize,
+    /// The thread; `None` when it is found to have ended.
+    thread: Option<ScopedJoinHandle<'scope, ()>>,
 }
 
-impl Aside {
+impl<'scope> Aside<'scope> {
     /// How many pieces wait for the thread: enough for it to lag behind while others have the processors, some 4 MB.
     const WAITING: usize = 8;
 
@@ -62,15 +65,23 @@ impl Aside {
     ///
     /// # Errors
     /// Why there is no thread.
-    pub(super) fn begin<'scope>(
+    pub(super) fn begin(
         scope: &'scope Scope<'scope, '_>,
         mut engine: Engine,
     ) -> Result<Self, ThreadFault> {
+        Self::begin_with(scope, move |piece| play(&mut engine, piece))
+    }
+
+    /// Begins to run with what makes openings of a piece.
+    fn begin_with(
+        scope: &'scope Scope<'scope, '_>,
+        mut play: impl FnMut(&[Input]) -> Vec<Opening> + Send + 'scope,
+    ) -> Result<Self, ThreadFault> {
         let (inputs, pieces) = sync_channel::<Arc<Vec<Input>>>(Self::WAITING);
         let (answer, openings) = channel();
-        threads::start(scope, move || {
+        let thread = threads::start(scope, move || {
             for piece in pieces {
-                let opened = play(&mut engine, &piece);
+                let opened = play(&piece);
                 // When there is an answer, the piece is given back.
                 drop(piece);
                 // Nobody waits for an answer after an error.
@@ -79,13 +90,18 @@ impl Aside {
                 }
             }
         })?;
-        Ok(Self { inputs, openings, by_knock: VecDeque::new(), spare: Vec::new(), length: 0 })
+        let (by_knock, spare, thread) = (VecDeque::new(), Vec::new(), Some(thread));
+        Ok(Self { inputs, openings, by_knock, spare, length: 0, thread })
     }
 
-    /// Hands over what knock is going to have.
-    pub(super) fn hand_over(&self, piece: Arc<Vec<Input>>) {
-        // If the thread is gone, it has panicked, and its scope says so.
-        let _ = self.inputs.send(piece);
+    /// Hands over what knock is going to have. If the thread has panicked, so does this: without its answers, all that is
+    /// read would be kept until the end.
+    pub(super) fn hand_over(&mut self, piece: Arc<Vec<Input>>) {
+        if self.inputs.send(piece).is_err()
+            && let Some(thread) = self.thread.take()
+        {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
     }
 
     /// Takes what knock has made of a piece after it was handed over.
@@ -109,7 +125,7 @@ impl Aside {
 
     /// Ends the thread, and returns the openings of the pieces that are left.
     pub(super) fn end(self) -> impl Iterator<Item = PieceOpenings> {
-        let Self { inputs, openings, by_knock, spare: _, length: _ } = self;
+        let Self { inputs, openings, by_knock, spare: _, length: _, thread: _ } = self;
         drop(inputs);
         let pieces = by_knock.into_iter().zip(openings);
         pieces.map(|((_, by_knock), by_knockd_08)| PieceOpenings { by_knockd_08, by_knock })
@@ -131,4 +147,34 @@ fn play(engine: &mut Engine, piece: &[Input]) -> Vec<Opening> {
         }
     }
     opened
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use knock_engine::Timestamp;
+
+    use super::*;
+    use crate::explain::company::Given;
+
+    /// What was handed over before it panics is all that is kept.
+    #[test]
+    fn a_panic_of_the_thread_ends_the_run_at_the_next_piece() {
+        let mut handed_over = 0;
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            thread::scope(|scope| {
+                let mut aside = Aside::begin_with(scope, |_| panic!("on purpose")).unwrap();
+                for _ in 0..100 {
+                    let piece = Arc::new(vec![Input::time(Timestamp::EPOCH)]);
+                    aside.hand_over(Arc::clone(&piece));
+                    aside.by_knock(piece, Vec::new());
+                    handed_over += 1;
+                }
+            });
+        }));
+        assert!(handed_over <= Aside::WAITING + 1, "{handed_over}");
+        assert_eq!(ended.unwrap_err().downcast_ref(), Some(&"on purpose"));
+    }
 }

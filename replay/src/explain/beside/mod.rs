@@ -66,7 +66,7 @@ impl Beside {
     pub(super) fn begin<'scope>(
         &mut self,
         scope: &'scope Scope<'scope, '_>,
-    ) -> Result<Option<Running<'_>>, ThreadFault> {
+    ) -> Result<Option<Running<'_, 'scope>>, ThreadFault> {
         let Some(engine) = self.engine.take() else { return Ok(None) };
         let aside = Aside::begin(scope, engine)?;
         Ok(Some(Running { beside: self, aside, openings: Vec::new() }))
@@ -135,14 +135,14 @@ impl Beside {
 }
 
 /// knockd 0.8 at work.
-pub(super) struct Running<'a> {
+pub(super) struct Running<'a, 'scope> {
     beside: &'a mut Beside,
-    aside: Aside,
+    aside: Aside<'scope>,
     /// What knock has opened by the present piece.
     openings: Vec<Opening>,
 }
 
-impl Running<'_> {
+impl Running<'_, '_> {
     /// Waits until knockd 0.8 has had all that it was given.
     pub(super) fn wait(self) {
         let Self { beside, aside, openings: _ } = self;
@@ -151,7 +151,7 @@ impl Running<'_> {
 }
 
 /// Both sides read the same, and none of it is copied.
-impl Company<Input> for Running<'_> {
+impl Company<Input> for Running<'_, '_> {
     fn begin(&mut self, piece: &Arc<Vec<Input>>) {
         self.aside.hand_over(Arc::clone(piece));
     }
