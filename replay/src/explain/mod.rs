@@ -8,6 +8,7 @@ mod chunked;
 mod clients;
 mod clock;
 mod company;
+mod ending;
 mod explainer;
 mod explaining;
 mod explanation;

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::panic::resume_unwind;
-use std::thread;
 
 use clap::builder::styling::Style;
 use knock_engine::address;
 use knock_engine::{DoorId, Stage};
 
+use super::ending::print_in_two;
 use super::explainer::Explainer;
 use super::explanation::{Attempt, Explanation};
 use super::hints::Hints;
@@ -24,7 +23,6 @@ use crate::args::TimeFormat;
 use crate::output::Output;
 use crate::output::time::stamp;
 use crate::output::words::{Painted, number, painted};
-use crate::session::threads;
 
 /// Explanations as text when all is known, client by client and door by door.
 pub(super) struct Grouped<'a> {
@@ -51,23 +49,15 @@ impl Output<Explanations> for Grouped<'_> {
         let colour = *colour;
         let count = groups.clients.len();
         let (groups, last) = groups.clients.split_at(count.saturating_sub(count / 4));
-        let ending = || -> io::Result<Vec<u8>> {
-            let mut ending = Vec::new();
-            let mut text = Text { out: &mut ending, colour };
-            text.groups(last, explainer, words)?;
-            text.end(explainer, words)?;
-            Ok(ending)
-        };
-        thread::scope(|scope| {
-            let thread = threads::start(scope, ending);
-            Text { out, colour }.groups(groups, explainer, words)?;
-            let ending = match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                Err(_) => ending()?,
-            };
-            out.write_all(&ending)?;
-            out.flush()
-        })
+        print_in_two(
+            *out,
+            |out| Text { out, colour }.groups(groups, explainer, words),
+            |out| {
+                let mut text = Text { out, colour };
+                text.groups(last, explainer, words)?;
+                text.end(explainer, words)
+            },
+        )
     }
 }
 
