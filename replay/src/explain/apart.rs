@@ -14,6 +14,7 @@ use knock_engine::{ANTICIPATED, CommandsEnd, Doors, Engine, Listening, TimedEffe
 use super::company::{Company, Given};
 use super::explanation::Explanation;
 use super::observer::{Observer, Turn};
+use crate::session::drive::anticipating_each;
 use crate::session::incoming::{Incoming, What};
 
 /// Some of what an engine has done with a piece of what is read.
@@ -89,22 +90,21 @@ impl<T: Given> EngineEnd<T> {
         empty.clear();
         let piece = Arc::new(mem::replace(inputs, empty));
         let mut effects = self.spare_effects.pop().unwrap_or_default();
-        let mut places = 0..;
-        for some in piece.chunks(ANTICIPATED) {
-            engine.anticipate(some.iter().filter_map(|input| input.as_knock().decoded()));
-            for (input, place) in some.iter().zip(&mut places) {
-                let input = input.as_knock();
-                engine.drive(input.at, input.event(), CommandsEnd::SUCCEEDED, |_, timed| {
-                    effects.push((place, timed));
-                    if effects.len() < EFFECTS {
-                        return Ok(());
-                    }
-                    let next = self.spare_effects.pop().unwrap_or_default();
-                    let effects = mem::replace(&mut effects, next);
-                    self.hand_over(Part { inputs: Arc::clone(&piece), effects, done: place })
-                })?;
-            }
-        }
+        let anticipate = |engine: &Engine, next: &[T]| {
+            engine.anticipate(next.iter().filter_map(|input| input.as_knock().decoded()));
+        };
+        anticipating_each(engine, &piece, anticipate, |engine, place, input| {
+            let input = input.as_knock();
+            engine.drive(input.at, input.event(), CommandsEnd::SUCCEEDED, |_, timed| {
+                effects.push((place, timed));
+                if effects.len() < EFFECTS {
+                    return Ok(());
+                }
+                let next = self.spare_effects.pop().unwrap_or_default();
+                let effects = mem::replace(&mut effects, next);
+                self.hand_over(Part { inputs: Arc::clone(&piece), effects, done: place })
+            })
+        })?;
         let done = piece.len();
         self.hand_over(Part { inputs: piece, effects, done })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use knock_compat::Sight;
-use knock_engine::{ANTICIPATED, Doors, Limits, Listening, TimedEffect, Timestamp};
+use knock_engine::{Doors, Limits, Listening, TimedEffect, Timestamp};
 
 use super::apart::{self, Follower};
 use super::beside::{ATTEMPTS, Beside, TwoSights};
@@ -17,7 +17,7 @@ use super::explanation::Explanation;
 use super::places::Places;
 use super::words::Words;
 use crate::args::Whom;
-use crate::session::drive::in_pieces;
+use crate::session::drive::{anticipating_each, in_pieces};
 use crate::session::incoming::{Incoming, What, WithPackets};
 use crate::session::load::Configuration;
 use crate::session::names::CaptureNames;
@@ -162,18 +162,16 @@ impl<'a> Explaining<'a> {
         see: &mut impl FnMut(&TimedEffect),
         take: &mut Take<'_>,
     ) -> io::Result<()> {
-        let mut places = 0..;
-        for some in inputs.chunks(ANTICIPATED) {
-            self.explainer.anticipate(some.iter().map(Given::as_knock));
-            for (input, place) in some.iter().zip(&mut places) {
-                let see = |timed: &TimedEffect| {
-                    company.happens(place, timed);
-                    see(timed);
-                };
-                self.step(input.as_knock(), see, take)?;
-            }
-        }
-        Ok(())
+        let anticipate = |explaining: &Self, next: &[T]| {
+            explaining.explainer.anticipate(next.iter().map(Given::as_knock));
+        };
+        anticipating_each(self, inputs, anticipate, |explaining, place, input| {
+            let see = |timed: &TimedEffect| {
+                company.happens(place, timed);
+                see(timed);
+            };
+            explaining.step(input.as_knock(), see, take)
+        })
     }
 
     fn step(

@@ -79,6 +79,27 @@ pub(crate) fn anticipating<C, T, E>(
     Ok(())
 }
 
+/// Does the same with a piece that stays as it is; `step` gets the place of each input in it as well.
+///
+/// # Errors
+/// That of `step`.
+#[inline]
+pub(crate) fn anticipating_each<C, T, E>(
+    context: &mut C,
+    inputs: &[T],
+    anticipate: impl Fn(&C, &[T]),
+    mut step: impl FnMut(&mut C, usize, &T) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut places = 0..;
+    for next in inputs.chunks(ANTICIPATED) {
+        anticipate(context, next);
+        for (input, place) in next.iter().zip(&mut places) {
+            step(context, place, input)?;
+        }
+    }
+    Ok(())
+}
+
 /// What the engine has to say when all is over.
 pub(crate) struct PlayingDone {
     /// What has happened, in numbers.

@@ -1,13 +1,14 @@
 //! A configuration at work, on a thread of its own.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
 use knock_config::text::ThreadFault;
-use knock_engine::{ANTICIPATED, TimedEffect, Timestamp};
+use knock_engine::{TimedEffect, Timestamp};
 
 use super::divergence::is_of_attempt;
 use super::event::CompactEvent;
@@ -16,6 +17,7 @@ use super::outlet::{Inlet, Outlet, outlet};
 use super::side::SideDoors;
 use super::step::{Step, StepTime, Steps, Trigger};
 use crate::explain::{Explainer, Explanation};
+use crate::session::drive::anticipating_each;
 use crate::session::incoming::Incoming;
 use crate::session::threads;
 
@@ -109,15 +111,14 @@ struct Work<'a> {
 impl Work<'_> {
     fn run(&mut self, pieces: &Receiver<Arc<Vec<Input>>>, see: fn(&Input) -> &Incoming) {
         for piece in pieces {
-            let mut place = 0_usize;
-            for inputs in piece.chunks(ANTICIPATED) {
-                self.explainer.anticipate(inputs.iter().map(Input::seen));
-                for input in inputs {
-                    self.time_until(place, input.at());
-                    self.step(StepTime { place, trigger: Trigger::Input }, see(input));
-                    place = place.saturating_add(1);
-                }
-            }
+            let anticipate = |work: &Self, next: &[Input]| {
+                work.explainer.anticipate(next.iter().map(Input::seen));
+            };
+            let Ok(()) = anticipating_each(self, &piece, anticipate, |work, place, input| {
+                work.time_until(place, input.at());
+                work.step(StepTime { place, trigger: Trigger::Input }, see(input));
+                Ok::<(), Infallible>(())
+            });
             // Whoever reads can fill it again once the piece is compared.
             drop(piece);
             self.recorder.get_mut().end_piece();

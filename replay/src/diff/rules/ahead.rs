@@ -1,15 +1,16 @@
 //! Knock at work on a thread of its own, ahead of the rule sets that are compared with it.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Scope;
 
 use knock_config::text::ThreadFault;
-use knock_engine::ANTICIPATED;
 
 use super::compare::{Done, Knock};
 use super::input::Input;
+use crate::session::drive::anticipating_each;
 use crate::session::threads;
 
 /// The thread, and what it has done.
@@ -73,12 +74,13 @@ fn work(
     for piece in pieces {
         let mut done = to_fill.try_recv().unwrap_or_default();
         done.clear();
-        for inputs in piece.chunks(ANTICIPATED) {
-            knock.anticipate(inputs.iter().map(|input| &input.seen));
-            for Input { at, seen, .. } in inputs {
-                knock.handle(*at, seen, &mut done);
-            }
-        }
+        let anticipate = |knock: &Knock, next: &[Input]| {
+            knock.anticipate(next.iter().map(|input| &input.seen));
+        };
+        let Ok(()) = anticipating_each(knock, &piece, anticipate, |knock, _, input| {
+            knock.handle(input.at, &input.seen, &mut done);
+            Ok::<(), Infallible>(())
+        });
         // Whoever reads can fill it again once the piece is compared.
         drop(piece);
         if out.send(done).is_err() {

@@ -10,9 +10,10 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use knock_compat::Engine;
 use knock_config::text::ThreadFault;
-use knock_engine::{ANTICIPATED, CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
+use knock_engine::{CommandsEnd, DoorId, EffectKind, OwnEffect, TimedEffect};
 
 use super::input::Input;
+use crate::session::drive::anticipating_each;
 use crate::session::threads;
 
 /// An opening of a door, by one of the inputs of a piece.
@@ -135,17 +136,16 @@ impl<'scope> Aside<'scope> {
 /// Lets knockd 0.8 have a piece, and returns what it opens.
 fn play(engine: &mut Engine, piece: &[Input]) -> Vec<Opening> {
     let mut opened = Vec::new();
-    let mut places = 0..;
-    for inputs in piece.chunks(ANTICIPATED) {
-        engine.anticipate(inputs.iter().filter_map(Input::seen_by_knockd_08));
-        for (input, place) in inputs.iter().zip(&mut places) {
-            let (at, event) = input.as_knockd_08();
-            let Ok(()) = engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
-                opened.extend(Opening::of(place, &timed));
-                Ok::<(), Infallible>(())
-            });
-        }
-    }
+    let anticipate = |engine: &Engine, next: &[Input]| {
+        engine.anticipate(next.iter().filter_map(Input::seen_by_knockd_08));
+    };
+    let Ok(()) = anticipating_each(engine, piece, anticipate, |engine, place, input| {
+        let (at, event) = input.as_knockd_08();
+        engine.drive(at, event, CommandsEnd::SUCCEEDED, |_, timed| {
+            opened.extend(Opening::of(place, &timed));
+            Ok::<(), Infallible>(())
+        })
+    });
     opened
 }
 
