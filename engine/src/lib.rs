@@ -93,6 +93,7 @@ extern crate alloc;
 
 pub mod address;
 mod admission;
+pub mod chain;
 mod command;
 mod deadline;
 mod decode;

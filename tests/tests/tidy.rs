@@ -52,7 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "address door_id packet run time used_periods",
+            "address chain door_id packet run time used_periods",
             "signed_door",
             "admission command per_minute ports sources",
             "sequence",

@@ -4,60 +4,9 @@ use alloc::vec::Vec;
 
 pub(super) use super::heads::Due;
 use super::heads::Heads;
+pub(super) use crate::chain::{Chain, Links, Slot};
 use crate::doors::DoorId;
 use crate::time::Timestamp;
-
-/// The place of an entry in a [`DueTable`] or another list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(u32);
-
-impl Slot {
-    /// No place.
-    pub(super) const NONE: Self = Self(u32::MAX);
-
-    pub(super) fn some(self) -> Option<Self> {
-        (self != Self::NONE).then_some(self)
-    }
-
-    #[cfg(test)]
-    pub(super) fn new(number: u32) -> Self {
-        Self(number)
-    }
-
-    pub(super) const fn numbered(number: u32) -> Self {
-        Self(number)
-    }
-
-    pub(super) const fn number(self) -> u32 {
-        self.0
-    }
-
-    pub(super) fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
-
-/// The ends of a doubly linked chain of slots.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chain {
-    pub(super) first: Slot,
-    pub(super) last: Slot,
-}
-
-impl Chain {
-    pub(super) const EMPTY: Self = Self { first: Slot::NONE, last: Slot::NONE };
-}
-
-/// The neighbours of a slot in a chain.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Links {
-    pub(super) before: Slot,
-    pub(super) after: Slot,
-}
-
-impl Links {
-    pub(super) const NONE: Self = Self { before: Slot::NONE, after: Slot::NONE };
-}
 
 /// An entry of a [`DueTable`].
 pub(super) trait Entry: Copy {
@@ -254,32 +203,21 @@ impl<T: Entry> DueTable<T> {
 
     /// Has the entries before and after a node lead to it.
     #[inline]
-    fn lead_to(&mut self, slot: Slot, due: Due, door: DoorId, Links { before, after }: Links) {
-        if let Some(before) = before.some() {
-            self.node_mut(before).links.after = slot;
-        } else {
-            self.chain_mut(door).first = slot;
+    fn lead_to(&mut self, slot: Slot, due: Due, door: DoorId, links: Links) {
+        let (chain, nodes) = self.chain_mut(door);
+        chain.lead_to(nodes, slot, links, links_of);
+        if links.before == Slot::NONE {
             self.heads.set(door, Some(due));
-        }
-        match after.some() {
-            Some(after) => self.node_mut(after).links.before = slot,
-            None => self.chain_mut(door).last = slot,
         }
     }
 
     #[inline]
     fn unchain(&mut self, slot: Slot, door: DoorId) {
-        let Links { before, after } = self.node(slot).links;
-        if let Some(before) = before.some() {
-            self.node_mut(before).links.after = after;
-        } else {
-            self.chain_mut(door).first = after;
+        let (chain, nodes) = self.chain_mut(door);
+        let Links { before, after } = chain.remove(nodes, slot, links_of);
+        if before == Slot::NONE {
             let due = after.some().map(|first| self.due(first));
             self.heads.set(door, due);
-        }
-        match after.some() {
-            Some(after) => self.node_mut(after).links.before = before,
-            None => self.chain_mut(door).last = before,
         }
     }
 
@@ -289,7 +227,7 @@ impl<T: Entry> DueTable<T> {
             *self.node_mut(slot) = node;
             return slot;
         }
-        let slot = Slot(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        let slot = Slot::at(self.nodes.len());
         debug_assert!(slot != Slot::NONE, "the limits are far below 2^32");
         self.nodes.push(node);
         slot
@@ -310,8 +248,14 @@ impl<T: Entry> DueTable<T> {
         &self.chains[door.index()]
     }
 
+    /// Returns the chain of a door, and what it goes through.
     #[expect(clippy::indexing_slicing, reason = "a door with an entry has a chain")]
-    fn chain_mut(&mut self, door: DoorId) -> &mut Chain {
-        &mut self.chains[door.index()]
+    fn chain_mut(&mut self, door: DoorId) -> (&mut Chain, &mut [Node<T>]) {
+        (&mut self.chains[door.index()], &mut self.nodes)
     }
+}
+
+#[expect(clippy::indexing_slicing, reason = "a slot is the index of a node that is there")]
+fn links_of<T>(nodes: &mut [Node<T>], slot: Slot) -> &mut Links {
+    &mut nodes[slot.index()].links
 }
