@@ -6,12 +6,13 @@ mod slots;
 
 use std::net::IpAddr;
 
+use knock_engine::chain::{Chain, Links, Slot};
 use knock_engine::{DoorId, Fingerprint, PeriodMark, Stage, Timestamp};
 
 use self::by_client::ByClient;
 use self::by_expiry::ByExpiry;
 pub(crate) use self::slots::Serial;
-use self::slots::{Chain, Entry, Slots};
+use self::slots::{Entry, Slots};
 
 /// A client part-way through a door's sequence.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +81,7 @@ impl Attempts {
     /// Adds an attempt, with a number larger than all before.
     pub(crate) fn add(&mut self, number: u64, attempt: Attempt) -> Serial {
         let serial = self.slots.add(number, attempt);
-        self.by_age.push(&mut self.slots, serial, |entry| &mut entry.by_age);
+        self.by_age.push(&mut self.slots, serial.slot, by_age);
         self.by_client.add(&mut self.slots, attempt.client, serial);
         self.by_expiry.add(&mut self.slots, serial);
         serial
@@ -125,13 +126,14 @@ impl Attempts {
 
     /// Marks every attempt at a door as possibly over.
     pub(crate) fn suspect_all_at(&mut self, door: DoorId) {
-        let at_door = by_age(&self.slots, self.by_age).filter(|(_, one)| one.attempt.door == door);
+        let at_door =
+            oldest_first(&self.slots, self.by_age).filter(|(_, one)| one.attempt.door == door);
         self.suspects.extend(at_door.map(|(serial, _)| serial));
     }
 
     /// Returns all attempts, oldest first.
     fn all(&self) -> Vec<Serial> {
-        by_age(&self.slots, self.by_age).map(|(serial, _)| serial).collect()
+        oldest_first(&self.slots, self.by_age).map(|(serial, _)| serial).collect()
     }
 
     /// Sets the timer of an attempt again.
@@ -196,7 +198,7 @@ impl Attempts {
 
     pub(crate) fn remove(&mut self, serial: Serial) {
         let Some(&Attempt { client, .. }) = self.get(serial) else { return };
-        self.by_age.remove(&mut self.slots, serial, |entry| &mut entry.by_age);
+        self.by_age.remove(&mut self.slots, serial.slot, by_age);
         self.by_client.remove(&mut self.slots, client, serial);
         self.by_expiry.remove(&mut self.slots, serial);
         self.slots.remove(serial);
@@ -211,8 +213,12 @@ impl Attempts {
     }
 }
 
-fn by_age(slots: &Slots, all: Chain) -> impl Iterator<Item = (Serial, &Entry)> {
+fn oldest_first(slots: &Slots, all: Chain) -> impl Iterator<Item = (Serial, &Entry)> {
     slots.chained(all.first, |entry| &entry.by_age)
+}
+
+fn by_age(slots: &mut Slots, slot: Slot) -> &mut Links {
+    &mut slots.at_mut(slot).by_age
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::hint::black_box;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
+use knock_engine::chain::{Chain, Links, Slot};
 
-use super::slots::{Chain, Serial, Slot, Slots};
+use super::slots::{Serial, Slots};
 
 /// The attempts of each client that has any, oldest first. A hash map: in a flood nearly every packet is of a client
 /// that has none.
@@ -55,12 +56,12 @@ impl ByClient {
             self.0.reserve(Self::LARGE.saturating_sub(self.0.len()).max(1));
         }
         let chain = self.0.entry(Client(client)).or_default();
-        chain.push(slots, serial, |entry| &mut entry.of_client);
+        chain.push(slots, serial.slot, of_client);
     }
 
     pub(super) fn remove(&mut self, slots: &mut Slots, client: IpAddr, serial: Serial) {
         let Entry::Occupied(mut there) = self.0.entry(Client(client)) else { return };
-        there.get_mut().remove(slots, serial, |entry| &mut entry.of_client);
+        there.get_mut().remove(slots, serial.slot, of_client);
         if there.get().is_empty() {
             there.remove();
         }
@@ -74,4 +75,8 @@ impl ByClient {
             self.0.clear();
         }
     }
+}
+
+fn of_client(slots: &mut Slots, slot: Slot) -> &mut Links {
+    &mut slots.at_mut(slot).of_client
 }

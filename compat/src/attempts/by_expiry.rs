@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use knock_engine::Timestamp;
+use knock_engine::chain::{Chain, Links, Slot};
 
-use super::slots::{Chain, Entry, Serial, Slots};
+use super::slots::{Entry, Serial, Slots};
 
 /// When an attempt expires, its timer, and which it is.
 pub(super) type Expiry = (Timestamp, u64, Serial);
@@ -23,7 +24,7 @@ impl ByExpiry {
         let Some(entry) = slots.get(serial) else { return };
         let one = expiry(serial, entry);
         if slots.at(self.added_last.last).is_none_or(|(last, entry)| expiry(last, entry) < one) {
-            self.added_last.push(slots, serial, |entry| &mut entry.by_expiry);
+            self.added_last.push(slots, serial.slot, by_expiry);
         } else {
             self.others.insert(one);
         }
@@ -33,7 +34,7 @@ impl ByExpiry {
     pub(super) fn remove(&mut self, slots: &mut Slots, serial: Serial) {
         let Some(entry) = slots.get(serial) else { return };
         if self.others.is_empty() || !self.others.remove(&expiry(serial, entry)) {
-            self.added_last.remove(slots, serial, |entry| &mut entry.by_expiry);
+            self.added_last.remove(slots, serial.slot, by_expiry);
         }
     }
 
@@ -78,4 +79,8 @@ impl ByExpiry {
 
 fn expiry(serial: Serial, entry: &Entry) -> Expiry {
     (entry.attempt.expires, entry.attempt.timer, serial)
+}
+
+fn by_expiry(slots: &mut Slots, slot: Slot) -> &mut Links {
+    &mut slots.at_mut(slot).by_expiry
 }

@@ -1,26 +1,15 @@
 //! A list of attempts with chains through it.
 
+use knock_engine::chain::{Links, Slot};
+
 use super::Attempt;
-
-/// A place in the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot(u32);
-
-impl Slot {
-    /// No place.
-    pub(super) const NONE: Self = Self(u32::MAX);
-
-    fn index(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-}
 
 /// The place of an attempt in the order of creation, and in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Serial {
     /// Larger than those of all attempts before.
     number: u64,
-    slot: Slot,
+    pub(super) slot: Slot,
 }
 
 /// An attempt with its neighbours.
@@ -36,17 +25,6 @@ pub(super) struct Entry {
 
 impl Entry {
     const FREE: u64 = u64::MAX;
-}
-
-/// The neighbours of a slot in a chain.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Links {
-    before: Slot,
-    pub(super) after: Slot,
-}
-
-impl Links {
-    const NONE: Self = Self { before: Slot::NONE, after: Slot::NONE };
 }
 
 /// All entries. Those that are free are used again.
@@ -80,7 +58,7 @@ impl Slots {
         }
         self.entries.push(entry);
         // A limit of attempts is a number of 32 bits.
-        Serial { number, slot: u32::try_from(len).map_or(Slot::NONE, Slot) }
+        Serial { number, slot: Slot::at(len) }
     }
 
     /// Removes an attempt, which must be in no chain any more.
@@ -120,64 +98,7 @@ impl Slots {
     }
 
     #[expect(clippy::indexing_slicing, reason = "every slot of a chain is in the list")]
-    fn at_mut(&mut self, slot: Slot) -> &mut Entry {
+    pub(super) fn at_mut(&mut self, slot: Slot) -> &mut Entry {
         &mut self.entries[slot.index()]
-    }
-}
-
-/// The ends of a chain of slots.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Chain {
-    pub(super) first: Slot,
-    pub(super) last: Slot,
-}
-
-impl Chain {
-    pub(super) const EMPTY: Self = Self { first: Slot::NONE, last: Slot::NONE };
-
-    pub(super) fn is_empty(self) -> bool {
-        self.first == Slot::NONE
-    }
-
-    /// Appends an attempt.
-    pub(super) fn push(
-        &mut self,
-        slots: &mut Slots,
-        Serial { slot, .. }: Serial,
-        links: fn(&mut Entry) -> &mut Links,
-    ) {
-        *links(slots.at_mut(slot)) = Links { before: self.last, after: Slot::NONE };
-        if self.is_empty() {
-            self.first = slot;
-        } else {
-            links(slots.at_mut(self.last)).after = slot;
-        }
-        self.last = slot;
-    }
-
-    /// Takes an attempt out, which must be in this chain.
-    pub(super) fn remove(
-        &mut self,
-        slots: &mut Slots,
-        Serial { slot, .. }: Serial,
-        links: fn(&mut Entry) -> &mut Links,
-    ) {
-        let Links { before, after } = std::mem::replace(links(slots.at_mut(slot)), Links::NONE);
-        if before == Slot::NONE {
-            self.first = after;
-        } else {
-            links(slots.at_mut(before)).after = after;
-        }
-        if after == Slot::NONE {
-            self.last = before;
-        } else {
-            links(slots.at_mut(after)).before = before;
-        }
-    }
-}
-
-impl Default for Chain {
-    fn default() -> Self {
-        Self::EMPTY
     }
 }
