@@ -8,17 +8,24 @@ use super::attempt::{Advance, Attempt, Beginning, Counted, GroupOrPeriod, Progre
 use super::due::{Chain, Due, DueTable, Slot};
 use super::fingerprint::{ClientHasher, ShortHash};
 use super::slot_table::SlotTable;
+use crate::ANTICIPATED;
 use crate::derived::PeriodMark;
 use crate::doors::{DoorId, Doors};
 use crate::groups::GroupId;
 use crate::sequence::Sequence;
+use crate::time::Timestamp;
 
 /// All live attempts: found by client, by due time, and by least progress.
 #[derive(Debug)]
 pub(super) struct Attempts {
     pub(super) table: DueTable<Attempt>,
-    /// The oldest attempt of each client.
+    /// The oldest attempt of each client; none while all attempts are ending.
     clients: SlotTable,
+    /// Whether all attempts are ending, which were due before something else can happen: nothing looks for a client any
+    /// more.
+    all_end: bool,
+    /// No attempt is due later.
+    latest: Timestamp,
     /// By stage, in the order in which they reached it; those that came together in the order of the file.
     pub(super) stages: [Chain; Sequence::MAX_KNOCKS],
     /// By stage, the run of the last attempt that came to it; 0 if the last run has ended.
@@ -32,11 +39,16 @@ impl Attempts {
     /// How many attempts have reserved space at the start, if the limit is that high: 68 MiB of addresses.
     const ROOM: usize = 1_048_576;
 
+    /// From how many attempts on it is worthwhile to end all of them together.
+    const MANY: usize = ANTICIPATED;
+
     /// Makes an empty list that will have at most `limit` attempts.
     pub(super) fn new(limit: usize, hasher: ClientHasher) -> Self {
         Self {
             table: DueTable::with_room_for(limit.min(Self::ROOM)),
             clients: SlotTable::for_at_most(limit),
+            all_end: false,
+            latest: Timestamp::MIN,
             stages: [Chain::EMPTY; Sequence::MAX_KNOCKS],
             last_runs: [0; Sequence::MAX_KNOCKS],
             live: 0,
@@ -110,6 +122,20 @@ impl Attempts {
         self.anticipate(self.table.from(slot).map(|slot| self.get(slot).client));
     }
 
+    /// Prepares for all that is due by a moment to end before anything else happens. If those are all attempts, and many, their
+    /// clients are forgotten at once: to take each from where it is in the table would take longer than all else.
+    pub(super) fn end_by(&mut self, until: Timestamp) {
+        if self.latest <= until && self.table.len() >= Self::MANY && !self.all_end {
+            self.clients.clear();
+            self.all_end = true;
+        }
+    }
+
+    /// Returns whether all attempts are ending.
+    pub(super) fn all_end(&self) -> bool {
+        self.all_end
+    }
+
     /// Adds an attempt at stage 1. The client must have none at these doors; `youngest` is its latest
     /// attempt.
     #[expect(clippy::inline_always, reason = "one caller, and much to hand over")]
@@ -120,7 +146,9 @@ impl Attempts {
         youngest: Option<Slot>,
         doors: &Doors,
     ) -> Slot {
+        debug_assert!(!self.all_end, "no packet comes before they have ended");
         let Beginning { client, hash, door, period, group, due, counted } = beginning;
+        self.latest = self.latest.max(due.0);
         let of_group = group.map(|group| doors.groups().doors(group));
         let with_older = youngest.is_some_and(|youngest| is_of_one_packet(self.due(youngest), due));
         self.live = self.live.saturating_add(of_group.map_or(1, <[DoorId]>::len));
@@ -149,6 +177,7 @@ impl Attempts {
     /// stage for the shortest time. It keeps its place among the attempts of its client.
     pub(super) fn restart(&mut self, slot: Slot, due: Due, counted: Counted, doors: &Doors) {
         self.leave_peers(slot);
+        self.latest = self.latest.max(due.0);
         self.table.postpone(slot, due);
         self.table.get_mut(slot).counted = counted.fingerprint;
         self.join_peers(slot, counted.run, doors);
@@ -269,6 +298,10 @@ impl Attempts {
 
     #[inline]
     fn leave_client(&mut self, older: Option<Slot>, slot: Slot) {
+        if self.all_end {
+            self.all_end = self.table.len() > 1;
+            return;
+        }
         let &Attempt { client, younger, progress, .. } = self.get(slot);
         if let Some(younger) = younger.some()
             && !progress.has(Progress::BEGAN_WITH_OLDER)
@@ -330,7 +363,6 @@ mod tests {
     use super::super::fingerprint::tests::{client, colliding};
     use super::*;
     use crate::packet::{Knock, Port, Protocol};
-    use crate::time::Timestamp;
 
     fn no_doors() -> Doors {
         Doors::new(Vec::new()).unwrap()
@@ -379,6 +411,27 @@ mod tests {
             let oldest = attempts.oldest_of(client(7), attempts.hash(client(7)));
             assert_eq!(attempts.from(oldest).collect::<Vec<Slot>>(), left);
         }
+    }
+
+    #[test]
+    fn all_attempts_end_together_only_if_all_are_due() {
+        let doors = no_doors();
+        let at = |nanos| (Timestamp::from_nanos(nanos), 0);
+        let counted = |number| Counted { run: number, ..beginning(0).counted };
+        let mut attempts = Attempts::new(100, ClientHasher::new(0));
+        let first = attempts.begin(Beginning { due: at(1), ..beginning(0) }, None, &doors);
+        for number in 1..20 {
+            attempts.begin(Beginning { due: at(5), ..beginning(number) }, None, &doors);
+        }
+        attempts.restart(first, at(9), counted(2), &doors);
+        attempts.end_by(Timestamp::from_nanos(8));
+        assert!(!attempts.all_end());
+        attempts.end_by(Timestamp::from_nanos(9));
+        while let Some((_, slot)) = attempts.earliest() {
+            assert!(attempts.all_end());
+            attempts.end_first(slot, &doors);
+        }
+        assert!(!attempts.all_end());
     }
 
     #[test]

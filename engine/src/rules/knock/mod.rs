@@ -354,6 +354,9 @@ impl KnockRules {
     /// at once takes little longer than fetching one.
     #[inline]
     fn anticipate_ends(&mut self, slot: Slot) {
+        if self.attempts.all_end() {
+            return;
+        }
         if self.anticipated == 0 {
             self.attempts.anticipate_ends(slot);
             self.anticipated = ANTICIPATED;
@@ -508,7 +511,10 @@ impl<X> RuleSet<X> for KnockRules {
     fn fire(&mut self, until: Timestamp, site: &mut Site<X>) -> Option<Timestamp> {
         let (at, what) = self.earliest().filter(|&(at, _)| at <= until)?;
         match what {
-            Earliest::Attempt(slot) => self.time_out(at, slot, site),
+            Earliest::Attempt(slot) => {
+                self.attempts.end_by(until);
+                self.time_out(at, slot, site);
+            }
             Earliest::Lease(slot) => self.close(slot, site),
             Earliest::Admission(slot) => self.end_admission(slot, site),
         }

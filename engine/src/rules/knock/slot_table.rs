@@ -59,6 +59,11 @@ impl SlotTable {
         Self { enough, ..Self::new() }
     }
 
+    /// Removes all slots.
+    pub(super) fn clear(&mut self) {
+        *self = Self { enough: self.enough, ..Self::new() };
+    }
+
     /// Prefetches what finding, adding or removing slots with these hashes will need, of the first
     /// [`ANTICIPATED`] of them.
     pub(super) fn anticipate(&self, hashes: impl Iterator<Item = ShortHash>) {
