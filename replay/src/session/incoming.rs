@@ -168,6 +168,8 @@ impl WithPackets {
 impl Decoder for WithPackets {
     type Input = Incoming;
 
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
     fn decode(
         &self,
         at: Timestamp,
@@ -175,8 +177,23 @@ impl Decoder for WithPackets {
         next: Next<'_>,
         inputs: &mut Vec<Incoming>,
     ) -> Result<(), Undecodable> {
-        let (incoming, found) = self.incoming(at, listening, next);
-        inputs.push(incoming);
-        found
+        let Next::Frame(head, frame, id) = next else {
+            let (incoming, found) = self.incoming(at, listening, next);
+            inputs.push(incoming);
+            return found;
+        };
+        // As `What::of_frame`, but what is decoded is written where it stays.
+        let vlan = outermost_vlan(head.link, frame);
+        match self.0.event(listening, head.link, frame) {
+            Ok(event) => {
+                inputs.push(Incoming { at, what: What::Packet { id, vlan, event } });
+                Ok(())
+            }
+            Err(why) => {
+                let source = source(head.link, frame);
+                inputs.push(Incoming { at, what: What::Unreadable { id, vlan, source, why } });
+                Err(why)
+            }
+        }
     }
 }
