@@ -58,8 +58,9 @@ enum Used<T> {
 /// The observer has stopped.
 pub(super) struct ObserverGone;
 
-/// How many parts may wait for the observer.
-const WAITING: usize = 8;
+/// How many parts may wait for the observer: where clients are new to it, it takes longer than the engine, and where they are
+/// too many to be followed, less long.
+const WAITING: usize = 24;
 /// The most effects of a part. One input may have many more, such as the last one, when all attempts time out: they come in
 /// several parts.
 const EFFECTS: usize = 8192;
