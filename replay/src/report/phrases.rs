@@ -96,9 +96,9 @@ impl Phrases {
 
     /// Returns the place of what happened, if there is room for its text.
     pub(super) fn place(&mut self, one: &Explanation, words: &Words<'_>) -> Option<u32> {
-        let general = General::of(one);
-        let known = general.and_then(|general| self.recent.iter().find(|(one, _)| *one == general));
-        if let Some((_, place)) = known {
+        let is_general = is_general(&one.verdict);
+        if is_general && let Some((_, place)) = self.recent.iter().find(|(known, _)| known.is(one))
+        {
             return Some(*place);
         }
         let text = words.sentence(one);
@@ -110,11 +110,11 @@ impl Phrases {
         let (verdict, stage) = (one.verdict.name(), stage_of(&one.verdict));
         let one_time = one.sequence_line;
         let place = self.list.place(Phrase { verdict, stage, text, lines, one_time });
-        if let Some(general) = general {
+        if is_general {
             if self.recent.len() >= Self::RECENT {
                 self.recent.pop_back();
             }
-            self.recent.push_front((general, place));
+            self.recent.push_front((General::of(one), place));
         }
         Some(place)
     }
@@ -131,35 +131,45 @@ impl Phrases {
 }
 
 impl General {
-    /// Returns what the words depend on; `None` if on the client or a packet, too.
-    fn of(one: &Explanation) -> Option<Self> {
+    const fn of(one: &Explanation) -> Self {
         let Explanation { door, of, sequence_line, verdict, .. } = *one;
-        let is_general = match verdict {
-            Verdict::Stage { late: None, again: None, .. }
-            | Verdict::Opened
-            | Verdict::Refused
-            | Verdict::SequenceTimedOut { .. }
-            | Verdict::CommandTimedOut
-            | Verdict::Admitted { .. }
-            | Verdict::AdmissionEnded(_)
-            | Verdict::Closing
-            | Verdict::Evicted { .. }
-            | Verdict::Ignored(Why::NoAttempt { behind: None, .. } | Why::OtherAttempt { .. }) => {
-                true
-            }
-            Verdict::Stage { .. }
-            | Verdict::Signed { .. }
-            | Verdict::Skipped(_)
-            | Verdict::VoidedOften { .. }
-            | Verdict::Command(_)
-            | Verdict::SequenceChanged { .. }
-            | Verdict::DoorChanged { .. }
-            | Verdict::OneTimeUsed { .. }
-            | Verdict::Disabled
-            | Verdict::Void { .. }
-            | Verdict::Ignored(_) => false,
-        };
-        is_general.then_some(Self { door, of, sequence_line, verdict })
+        Self { door, of, sequence_line, verdict }
+    }
+
+    /// Returns whether something has the same words.
+    fn is(&self, one: &Explanation) -> bool {
+        let Self { door, of, sequence_line, verdict } = self;
+        *door == one.door
+            && *of == one.of
+            && *sequence_line == one.sequence_line
+            && *verdict == one.verdict
+    }
+}
+
+/// Returns whether the words depend neither on the client nor on a packet.
+const fn is_general(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Stage { late: None, again: None, .. }
+        | Verdict::Opened
+        | Verdict::Refused
+        | Verdict::SequenceTimedOut { .. }
+        | Verdict::CommandTimedOut
+        | Verdict::Admitted { .. }
+        | Verdict::AdmissionEnded(_)
+        | Verdict::Closing
+        | Verdict::Evicted { .. }
+        | Verdict::Ignored(Why::NoAttempt { behind: None, .. } | Why::OtherAttempt { .. }) => true,
+        Verdict::Stage { .. }
+        | Verdict::Signed { .. }
+        | Verdict::Skipped(_)
+        | Verdict::VoidedOften { .. }
+        | Verdict::Command(_)
+        | Verdict::SequenceChanged { .. }
+        | Verdict::DoorChanged { .. }
+        | Verdict::OneTimeUsed { .. }
+        | Verdict::Disabled
+        | Verdict::Void { .. }
+        | Verdict::Ignored(_) => false,
     }
 }
 
