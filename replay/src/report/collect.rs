@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::chains::Chains;
-use super::pair::{PageEvent, PagePacket, Pair, Span};
+use super::pair::{PageEvent, PagePacket, Pair, Span, attempt_of};
 use super::phrases::{Phrases, Shape};
 use super::table::Table;
 use crate::explain::{Chunked, Explanation, Seen, Verdict, Words};
@@ -141,7 +141,7 @@ impl PageContent {
         if is_of_opening {
             *openings = openings.saturating_add(1);
         }
-        let attempt = one.attempt.map_or(0, |attempt| attempt.number);
+        let attempt = attempt_of(one);
         let packet = one.packet.and_then(|seen| packet(seen, shapes));
         let event = PageEvent { at: one.at, attempt, more: 0, packet, what };
         pair.push(event, is_of_opening, events);

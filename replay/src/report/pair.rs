@@ -15,9 +15,9 @@ use crate::explain::{Explanation, Verdict};
 pub(super) struct PageEvent {
     pub(super) at: Timestamp,
     /// The attempt that it belongs to, or 0.
-    pub(super) attempt: u64,
+    pub(super) attempt: u32,
     /// How many of the same came after it and are not kept.
-    pub(super) more: u64,
+    pub(super) more: u32,
     pub(super) packet: Option<PagePacket>,
     /// What happened, as a place in the table.
     pub(super) what: u32,
@@ -137,7 +137,7 @@ impl Pair {
         if !one.verdict.is_dull() || self.left_out.is_some() {
             return false;
         }
-        let attempt = one.attempt.map_or(0, |attempt| attempt.number);
+        let attempt = attempt_of(one);
         let same = |event: &&PageEvent| {
             event.attempt == attempt && verdict(event.what) == one.verdict.name()
         };
@@ -217,6 +217,12 @@ impl Opened {
             }
         }
     }
+}
+
+/// Returns the number of the attempt that something belongs to, or 0. From 2^32 on, attempts have the same one: nothing as
+/// late is kept one by one.
+pub(super) fn attempt_of(one: &Explanation) -> u32 {
+    one.attempt.map_or(0, |attempt| u32::try_from(attempt.number).unwrap_or(u32::MAX))
 }
 
 const fn ends_attempt(verdict: &Verdict) -> bool {

@@ -58,8 +58,8 @@ pub(super) type ShapeRow = (Option<String>, Option<String>, Option<String>, Opti
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum EventRow {
-    Packet(i64, usize, u32, u64, u32, u64, u32, u64, u32),
-    Other(i64, usize, u32, u64, u32, u64),
+    Packet(i64, usize, u32, u32, u32, u32, u32, u64, u32),
+    Other(i64, usize, u32, u32, u32, u32),
 }
 
 /// A table with only what the rows of the page use.
