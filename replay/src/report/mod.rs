@@ -2,7 +2,6 @@
 
 mod chains;
 mod collect;
-mod collecting;
 mod data;
 mod figures;
 mod findings;
@@ -20,13 +19,10 @@ mod table;
 
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::thread;
 
-use knock_config::text::ThreadFault;
 use knock_guard::Readers;
 
 use self::collect::{Limits, PageContent};
-use self::collecting::Collecting;
 use self::data::Data;
 use self::findings::Findings;
 use self::openings::Openings;
@@ -59,33 +55,28 @@ pub(crate) fn run(args: &ReportArgs, streams: &mut Streams<'_>) -> Result<Exit, 
     let explaining = Explaining::new(Whom::All, &limits, &config, &reader);
     // To free the memory of a flood piece by piece takes long, and the program ends soon.
     let mut explaining = ManuallyDrop::new(explaining.with_pairs(PAIRS));
-    let (captures, listening) = (reader.names(), reader.listening());
     let mut openings = Openings::new(Openings::MOST);
-    let kept = thread::scope(|scope| {
-        let kept = PageContent::new(Limits::MEMORY);
-        let mut collecting = Collecting::begin(scope, kept, &config, &captures, listening)?;
-        // Nothing is written yet, and nothing can fail.
-        let _ = explaining.run(
-            &mut reader,
-            |effect| openings.see(effect),
-            |pair, one, words| {
-                collecting.add(pair, one, words.listening);
-                Ok(())
-            },
-        );
-        Ok(collecting.end())
-    });
+    let mut kept = PageContent::new(Limits::MEMORY);
+    // Nothing is written yet, and nothing can fail.
+    let _ = explaining.run(
+        &mut reader,
+        |effect| openings.see(effect),
+        |pair, one, words| {
+            kept.add(pair, one, words);
+            Ok(())
+        },
+    );
     // Takes the progress bar off the screen as well.
     let mut reading = reader.finish();
-    let kept = kept.map_err(|why: ThreadFault| streams.cannot_start(&why))?;
     let is_interrupted = interrupt.as_ref().is_some_and(Interrupt::came);
     if is_interrupted {
         reading.forgive_cuts();
     }
     let (explainer, words) = explaining.now();
     let found = ManuallyDrop::new(Findings::new(kept, &openings, explainer, &reading, words));
-    let (data, top) = (Data::new(&found), Summary::new(&found, is_interrupted));
-    file.write(|out| html::write(&data, &top, out))
+    let data = ManuallyDrop::new(Data::new(&found));
+    let top = Summary::new(&found, is_interrupted);
+    file.write(|out| html::write(&*data, &top, out))
         .map_err(|error| streams.cannot_write_file(output, &error))?;
     let mut summary = reading.summary(explainer.counts(), explainer.listening());
     if is_interrupted {

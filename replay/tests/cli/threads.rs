@@ -19,6 +19,7 @@ const ALONE: &[&str] = &[
     "-c knockd.conf knocks.pcap --assert tests/knocks.assert",
     "-c knockd.conf knocks.pcap more.pcap packed.pcap.gz --assert tests/knocks.assert",
     "explain -q -c knockd.conf knocks.pcap more.pcap",
+    "report -c knockd.conf knocks.pcap more.pcap -o page.html",
 ];
 
 /// What cannot.
@@ -33,7 +34,6 @@ const TOGETHER: &[&str] = &[
     "-c knockd.conf knocks.pcap more.pcap --format json",
     "explain -c knockd.conf knocks.pcap",
     "explain -c knockd.conf knocks.pcap more.pcap --format json",
-    "report -c knockd.conf knocks.pcap more.pcap -o page.html",
     "diff -c knockd.conf --new new.conf knocks.pcap",
     "diff -c knockd.conf --new new.conf knocks.pcap more.pcap --format json",
     "diff -c knockd.conf --rules knocks.pcap",
