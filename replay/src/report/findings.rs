@@ -3,12 +3,13 @@
 use knock_engine::{DoorId, Timestamp};
 
 use super::collect::PageContent;
-use super::groups::{self, Counted, Groups, Kind, Outcome, Room};
+use super::groups::{self, Grouped, Groups, Room};
 use super::openings::Openings;
 use super::pair::Pair;
 use super::stretch::Stretch;
-use crate::explain::{Explainer, Nearest, Words};
+use crate::explain::{ConfigLine, Explainer, Nearest, Words};
 use crate::session::reader::ReadingDone;
+use crate::session::threads;
 
 /// Everything that a page is made of.
 pub(super) struct Findings<'a> {
@@ -31,6 +32,8 @@ pub(super) struct Row {
     /// Its place among all pairs.
     pub(super) place: u32,
     pub(super) nearest: Nearest,
+    /// How near it came, in words.
+    pub(super) near: String,
     /// The set of lines that kept it from getting in.
     pub(super) near_lines: u32,
 }
@@ -43,18 +46,16 @@ impl<'a> Findings<'a> {
         reading: &'a ReadingDone,
         words: Words<'a>,
     ) -> Self {
-        let (groups, clients) = group(&kept, explainer);
-        let marks = |place| kept.pair(place).map_or(0, Pair::marks);
-        let mut rows = Vec::new();
-        for place in groups::rows(&groups, marks, Room::PAGE) {
-            let pair = kept.pair(place);
-            let known = pair.and_then(|pair| explainer.nearest_at(pair.client, pair.door));
-            let Some(nearest) = known else { continue };
-            let lines = words.nearest_lines(&nearest);
+        let Grouped { groups, clients, near } = group(&kept, explainer);
+        let stretch = || Stretch::of(moments(&kept, reading));
+        let of_page = || of_page(&groups, &kept, explainer, words);
+        let (stretch, near_rows) = threads::both(stretch, of_page);
+        let row = |NearRow { place, nearest, near, lines }| {
             let near_lines = kept.phrases.lines(lines, nearest.door, &words);
-            rows.push(Row { place, nearest, near_lines });
-        }
-        let stretch = Stretch::of(moments(&kept, reading));
+            Row { place, nearest, near, near_lines }
+        };
+        let rows = near_rows.into_iter().map(row).collect();
+        let clients = (clients.count, near.count);
         Self { explainer, reading, words, kept, openings, groups, clients, rows, stretch }
     }
 
@@ -79,25 +80,53 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// Returns the groups of all pairs, how many clients there are, and how many of them came near.
-fn group(kept: &PageContent, explainer: &Explainer) -> (Groups, (usize, usize)) {
-    let mut groups = Groups::new();
-    let (mut all, mut near) = (Counted::default(), Counted::default());
-    for (place, pair) in (0_u32..).zip(kept.pairs.iter()) {
-        let Some(standing) = explainer.standing(place, pair.client, pair.door) else { continue };
-        let kind = Kind::of(pair, &standing);
-        groups.entry(kind).or_default().add(place, &standing);
-        all.add(standing.number);
-        if kind.outcome == Outcome::Near {
-            near.add(standing.number);
+/// A row whose lines have no place in the table yet.
+struct NearRow {
+    place: u32,
+    nearest: Nearest,
+    near: String,
+    lines: Vec<ConfigLine>,
+}
+
+/// Returns the pairs that have a row, in order.
+fn of_page(
+    groups: &Groups,
+    kept: &PageContent,
+    explainer: &Explainer,
+    words: Words<'_>,
+) -> Vec<NearRow> {
+    let marks = |place| kept.pair(place).map_or(0, Pair::marks);
+    let row = |place| {
+        let pair = kept.pair(place)?;
+        let nearest = explainer.nearest_at(pair.client, pair.door)?;
+        let (near, lines) = (words.nearest(&nearest), words.nearest_lines(&nearest));
+        Some(NearRow { place, nearest, near, lines })
+    };
+    groups::rows(groups, marks, Room::PAGE).into_iter().filter_map(row).collect()
+}
+
+/// Returns the groups of all pairs, by two threads: each pair is fetched from memory.
+fn group(kept: &PageContent, explainer: &Explainer) -> Grouped {
+    let half = kept.pairs.len() / 2;
+    let some = |first, count| {
+        let mut grouped = Grouped::default();
+        let pairs = kept.pairs.iter().enumerate().skip(first).take(count);
+        for (place, pair) in pairs {
+            let Ok(place) = u32::try_from(place) else { break };
+            if let Some(standing) = explainer.standing(place, pair.client, pair.door) {
+                grouped.add(place, pair, &standing);
+            }
         }
-    }
-    (groups, (all.count, near.count))
+        grouped
+    };
+    let (first, second) = threads::both(|| some(0, half), || some(half, usize::MAX));
+    first.and(second)
 }
 
 /// Returns when packets came, as far as is known.
 fn moments(kept: &PageContent, reading: &ReadingDone) -> Vec<Timestamp> {
-    let mut moments: Vec<Timestamp> = kept.pairs.iter().map(|pair| pair.first).collect();
+    let mut moments = Vec::with_capacity(kept.pairs.len());
+    moments.extend(kept.pairs.iter().map(|pair| pair.first));
     for pair in kept.pairs.iter() {
         let events = kept.events.backwards(pair.events);
         let later = events.filter(|one| one.packet.is_some() && one.at != pair.first);

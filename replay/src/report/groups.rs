@@ -99,6 +99,51 @@ impl Group {
             self.needed = self.needed.max(standing.needed_seconds);
         }
     }
+
+    /// Takes those of pairs that came later.
+    fn append(&mut self, later: Self) {
+        let Self { members, late, needed } = later;
+        self.members.extend(members);
+        self.late = match (self.late, late) {
+            (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+            (one, other) => one.or(other),
+        };
+        self.needed = self.needed.max(needed);
+    }
+}
+
+/// Some pairs by groups, and their clients.
+#[derive(Debug, Default)]
+pub(super) struct Grouped {
+    pub(super) groups: Groups,
+    pub(super) clients: Counted,
+    /// Those that came near at a door that did not open for them.
+    pub(super) near: Counted,
+}
+
+impl Grouped {
+    /// Takes a pair at its place, with what it came to.
+    pub(super) fn add(&mut self, place: u32, pair: &Pair, standing: &Standing) {
+        self.add_to(Kind::of(pair, standing), place, standing);
+    }
+
+    fn add_to(&mut self, kind: Kind, place: u32, standing: &Standing) {
+        self.groups.entry(kind).or_default().add(place, standing);
+        self.clients.add(standing.number);
+        if kind.outcome == Outcome::Near {
+            self.near.add(standing.number);
+        }
+    }
+
+    /// Returns these together with pairs that came later.
+    pub(super) fn and(mut self, later: Self) -> Self {
+        for (kind, group) in later.groups {
+            self.groups.entry(kind).or_default().append(group);
+        }
+        self.clients.add_all(&later.clients);
+        self.near.add_all(&later.near);
+        self
+    }
 }
 
 /// How much a page has: some 10 MB.
@@ -179,6 +224,12 @@ impl Counted {
             self.count = self.count.saturating_add(1);
         }
     }
+
+    fn add_all(&mut self, others: &Self) {
+        for (client, _) in others.known.iter().enumerate().filter(|(_, known)| **known) {
+            self.add(client);
+        }
+    }
 }
 
 /// Returns the groups as the summary lists them: the nearest first, then the largest.
@@ -241,6 +292,41 @@ mod tests {
             counted.add(client);
         }
         assert_eq!(counted.count, 3);
+    }
+
+    #[test]
+    fn pairs_that_are_grouped_in_two_parts_are_as_those_in_one() {
+        let late = [None, Some((5, 9)), Some((7, 8)), None, Some((1, 7)), Some((2, 20))];
+        let standings = late.into_iter().zip(0..).map(|(late_nanos, number)| Standing {
+            number: number / 2,
+            openings: 0,
+            of: 3,
+            stage: if number % 3 == 0 { Stage::NONE } else { Stage::FIRST },
+            cause: Some(if late_nanos.is_some() { Cause::Late } else { Cause::Silence }),
+            late_nanos,
+            needed_seconds: u64::try_from(number).unwrap(),
+        });
+        let standings: Vec<Standing> = standings.collect();
+        let some = |from: usize, to: usize| {
+            let mut grouped = Grouped::default();
+            for (place, standing) in standings.iter().enumerate().take(to).skip(from) {
+                let kind = Kind {
+                    door: 0,
+                    outcome: if place % 3 == 0 { Outcome::Never } else { Outcome::Near },
+                    missing: 1,
+                    of: 3,
+                    cause: standing.cause,
+                };
+                grouped.add_to(kind, u32::try_from(place).unwrap(), standing);
+            }
+            grouped
+        };
+        let whole = some(0, standings.len());
+        for half in 0..=standings.len() {
+            let both = some(0, half).and(some(half, standings.len()));
+            assert_eq!(format!("{both:?}"), format!("{whole:?}"), "{half}");
+        }
+        assert_eq!((whole.clients.count, whole.near.count), (3, 3));
     }
 
     #[test]

@@ -56,7 +56,12 @@ pub(super) fn write(
             Part::Style => out.write_all(STYLE.as_bytes())?,
             Part::Script => out.write_all(SCRIPT.as_bytes())?,
             Part::Markup(which) => out.write_all(which(summary).as_str().as_bytes())?,
-            Part::Data => data.serialize(&mut Serializer::with_formatter(&mut *out, Harmless))?,
+            Part::Data => {
+                // In memory first: it consists of very many short pieces.
+                let mut json = Vec::new();
+                data.serialize(&mut Serializer::with_formatter(&mut json, Harmless))?;
+                out.write_all(&json)?;
+            }
         }
     }
     Ok(())

@@ -123,11 +123,10 @@ impl<'a> Tables<'a> {
 
     /// Returns the row of a pair, which is in a group.
     pub(super) fn pair(&mut self, pair: &Pair, row: &Row, group: usize) -> PairData {
-        let Row { place: _, nearest, near_lines } = row;
+        let Row { place: _, nearest, near, near_lines } = row;
         let found = self.found;
         let start = found.stretch.from;
         let is_secret = found.is_secret(pair.door, nearest.sequence_line);
-        let near = found.words.nearest(nearest);
         PairData {
             client: address::text(pair.client),
             door: pair.door.index(),
@@ -136,7 +135,7 @@ impl<'a> Tables<'a> {
             attempt_count: nearest.attempts,
             stage: nearest.stage.get(),
             of: nearest.of,
-            near: if is_secret { without_ports(&near) } else { near },
+            near: if is_secret { without_ports(near) } else { near.clone() },
             near_lines: self.lines(*near_lines),
             strays: found.explainer.strays_of(pair.client),
             left_out: pair.left_out.as_ref().map_or(0, |left_out| left_out.count),
