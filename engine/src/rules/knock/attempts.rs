@@ -112,7 +112,7 @@ impl Attempts {
         self.stages.iter().find_map(|peers| peers.first.some())
     }
 
-    /// Prefetches what packets of these clients will need, of [`ANTICIPATED`](crate::ANTICIPATED) at most.
+    /// Prefetches what packets of these clients will need, of [`ANTICIPATED`] at most.
     pub(super) fn anticipate(&self, clients: impl Iterator<Item = IpAddr>) {
         self.clients.anticipate(clients.map(|client| self.hash(client)));
     }
