@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use knock_engine::{
     Door, DoorId, DoorSequence, Knock, Note, Packet, Phase, Protocol, Sequence, Stage, Timestamp,
 };
-use knock_engine::{Effect, EffectKind, OwnEffect, SourceRefusal, TimedEffect};
+use knock_engine::{Effect, OwnEffect, SourceRefusal, TimedEffect};
 
 use super::admission;
 use super::explanation::{Attempt, Seen, Verdict, Why};
@@ -22,9 +22,9 @@ pub(super) struct Handled {
 
 /// An effect with what belongs to it.
 pub(super) struct Change<'a, X> {
-    pub(super) timed: TimedEffect<X>,
+    pub(super) timed: &'a TimedEffect<X>,
     /// The client's packet, if it made it happen.
-    pub(super) handled: Option<Handled>,
+    pub(super) handled: Option<&'a Handled>,
     /// The door after all effects of the packet.
     pub(super) door: &'a Door,
     /// The packet that closes the door for the client, if it is one.
@@ -42,7 +42,7 @@ pub(super) fn about<X: OwnEffect>(
 ) -> Option<(IpAddr, DoorId)> {
     // A failed command is about no client's knock, and in a replay none fails. A retransmission is
     // about no door: it is explained at each door by itself.
-    if effect.kind() == EffectKind::CommandFailed {
+    if matches!(effect, Effect::CommandFailed { .. }) {
         return None;
     }
     Some((effect.client().or(sender)?, effect.door()?))
@@ -118,7 +118,7 @@ impl<X: OwnEffect> Change<'_, X> {
             track.tally.attempts = track.tally.attempts.saturating_add(1);
         }
         if let Some(Handled { packet, seen }) = self.handled {
-            track.count(Counted::new(seen.id, &packet));
+            track.count(Counted::new(seen.id, packet));
         }
         let (of, _) = track.sequence;
         track.live = (stage.get() < of).then(|| {
@@ -188,7 +188,7 @@ impl<X: OwnEffect> Change<'_, X> {
 /// A packet that a door names the port of and said nothing about.
 pub(super) struct Silence<'a> {
     pub(super) at: Timestamp,
-    pub(super) handled: Handled,
+    pub(super) handled: &'a Handled,
     pub(super) door: &'a Door,
     /// The door at which it was the next knock.
     pub(super) advanced: Option<DoorId>,
@@ -239,7 +239,7 @@ impl Silence<'_> {
     /// Explains a packet that was heard and neither continued an attempt nor began one.
     pub(super) fn heard(&self, track: &mut Track) -> (Option<Attempt>, Why) {
         let Self { advanced, counted_at, .. } = *self;
-        let Handled { packet, seen } = self.handled;
+        let &Handled { ref packet, seen } = self.handled;
         let knocks = self.door.sequence().map(Sequence::knocks).unwrap_or_default();
         let first = knocks.first().copied();
         if let (Some(door), true) = (advanced, first == Some(packet.knock())) {

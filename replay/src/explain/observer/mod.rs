@@ -10,8 +10,8 @@ use std::net::IpAddr;
 
 use knock_compat::Undecodable;
 use knock_engine::{
-    DoorId, Doors, Effect, EffectKind, Hearing, Listening, NotSigned, OwnEffect, Packet, Seconds,
-    Stage, TimedEffect, Timestamp,
+    DoorId, Doors, Effect, Hearing, Listening, NotSigned, Note, OwnEffect, Packet, Seconds, Stage,
+    TimedEffect, Timestamp,
 };
 
 pub use self::totals::Totals;
@@ -297,14 +297,14 @@ impl Observer {
                 || turn.handled.as_ref().is_some_and(|one| one.packet.source == client);
             turn.outcome.left_out |= !timed.effect.is_due() && is_of_sender();
         } else {
-            self.effect_at_door(*timed, turn, doors, tell);
+            self.effect_at_door(timed, turn, doors, tell);
         }
     }
 
     /// Explains an effect that is about a client that is followed, or can be.
     fn effect_at_door<X: OwnEffect>(
         &mut self,
-        timed: TimedEffect<X>,
+        timed: &TimedEffect<X>,
         turn: &mut Turn,
         doors: &Doors,
         tell: &mut Tell<'_>,
@@ -315,8 +315,8 @@ impl Observer {
         }
         self.done_by_signed(timed, turn, doors, tell);
         let Turn { frame, handled, outcome, .. } = turn;
-        outcome.repeats |= timed.effect.kind() == EffectKind::Retransmission;
-        let sender = handled.map(|handled| handled.packet.source);
+        outcome.repeats |= matches!(timed.effect, Effect::Note(Note::Retransmission { .. }));
+        let sender = handled.as_ref().map(|handled| handled.packet.source);
         let Some((client, door)) = change::about(&timed.effect, sender) else { return };
         if !self.is_explained(client) {
             return;
@@ -328,7 +328,7 @@ impl Observer {
         let closed_by = frame.filter(|_| outcome.closes_for == Some(client));
         // Time and the packets of others make things happen, too.
         let is_by_time = timed.effect.is_due() && closed_by.is_none();
-        let handled = handled.filter(|_| sender == Some(client) && !is_by_time);
+        let handled = handled.as_ref().filter(|_| sender == Some(client) && !is_by_time);
         if self.clients.crowds_out(client, self.pairs) {
             outcome.left_out |= handled.is_some();
             return;

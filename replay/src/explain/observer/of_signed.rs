@@ -51,7 +51,7 @@ impl Observer {
     /// Explains who has signed the packet that opens a door, or would, or closes it.
     pub(super) fn done_by_signed<X: OwnEffect>(
         &mut self,
-        timed: TimedEffect<X>,
+        timed: &TimedEffect<X>,
         turn: &mut Turn,
         doors: &Doors,
         tell: &mut Tell<'_>,

@@ -44,8 +44,7 @@ impl Observer {
         track.look_at(sequence);
         let Outcome { advanced, counted_at, .. } = *outcome;
         let door_now = doors.door(door);
-        let silence =
-            Silence { at, handled: *handled, door: door_now, advanced, counted_at, behind };
+        let silence = Silence { at, handled, door: door_now, advanced, counted_at, behind };
         let (attempt, why) = match (hearing, of) {
             (Hearing::OtherProtocol, _) => silence.other_protocol(track),
             (Hearing::OtherDestination, _) => silence.other_destination(track),
