@@ -2,7 +2,7 @@
 
 use super::attempt::{Attempt, Progress};
 use super::attempts::Attempts;
-use super::due::{Chain, Links, Slot};
+use super::due::{Chain, DueTable, Links, Slot};
 use crate::doors::{DoorId, Doors};
 use crate::sequence::Stage;
 
@@ -28,7 +28,7 @@ impl Attempts {
         doors: &Doors,
     ) -> (Links, Progress) {
         let stage = progress.stage();
-        let (mut before, last_run) = (self.peers_mut(stage).last, self.last_run_mut(stage));
+        let (mut before, last_run) = (self.peers(stage).last, self.last_run_mut(stage));
         let mut comes_with = core::mem::replace(last_run, run) == run;
         let mut after = Slot::NONE;
         while comes_with
@@ -67,7 +67,7 @@ impl Attempts {
         let stage = self.get(slot).stage();
         let after = match before.some() {
             Some(before) => self.get(before).peers.after,
-            None => self.peers_mut(stage).first,
+            None => self.peers(stage).first,
         };
         let peers = Links { before, after };
         self.table.get_mut(slot).peers = peers;
@@ -77,36 +77,23 @@ impl Attempts {
     /// Has the attempts at a stage before and after one lead to it.
     #[inline]
     pub(super) fn lead_peers_to(&mut self, slot: Slot, stage: Stage, peers: Links) {
-        match peers.before.some() {
-            Some(before) => self.table.get_mut(before).peers.after = slot,
-            None => self.peers_mut(stage).first = slot,
-        }
-        match peers.after.some() {
-            Some(after) => self.table.get_mut(after).peers.before = slot,
-            None => self.peers_mut(stage).last = slot,
-        }
+        let (chain, table) = self.peers_mut(stage);
+        chain.lead_to(table, slot, peers, peers_of);
     }
 
     #[inline]
     pub(super) fn leave_peers(&mut self, slot: Slot) {
-        let &Attempt { progress, peers: Links { before, after }, .. } = self.get(slot);
-        let stage = progress.stage();
-        let came_with = progress.has(Progress::CAME_WITH_NEIGHBOUR);
-        match before.some() {
-            Some(before) => self.table.get_mut(before).peers.after = after,
-            None => self.peers_mut(stage).first = after,
-        }
-        if let Some(after) = after.some() {
-            let after = self.table.get_mut(after);
-            after.peers.before = before;
-            if !came_with {
-                after.set(Progress::CAME_WITH_NEIGHBOUR, false);
-            }
+        let progress = self.get(slot).progress;
+        let (chain, table) = self.peers_mut(progress.stage());
+        let Links { after, .. } = chain.remove(table, slot, peers_of);
+        if progress.has(Progress::CAME_WITH_NEIGHBOUR) {
             return;
         }
-        self.peers_mut(stage).last = before;
-        if !came_with {
-            *self.last_run_mut(stage) = 0;
+        match after.some() {
+            Some(after) => {
+                self.table.get_mut(after).set(Progress::CAME_WITH_NEIGHBOUR, false);
+            }
+            None => *self.last_run_mut(progress.stage()) = 0,
         }
     }
 
@@ -116,7 +103,17 @@ impl Attempts {
     }
 
     #[expect(clippy::indexing_slicing, reason = "a live attempt is at stage 1 to 31")]
-    fn peers_mut(&mut self, stage: Stage) -> &mut Chain {
-        &mut self.stages[usize::from(stage.get())]
+    fn peers(&self, stage: Stage) -> Chain {
+        self.stages[usize::from(stage.get())]
     }
+
+    /// Returns the chain of a stage, and what it goes through.
+    #[expect(clippy::indexing_slicing, reason = "a live attempt is at stage 1 to 31")]
+    fn peers_mut(&mut self, stage: Stage) -> (&mut Chain, &mut DueTable<Attempt>) {
+        (&mut self.stages[usize::from(stage.get())], &mut self.table)
+    }
+}
+
+fn peers_of(table: &mut DueTable<Attempt>, slot: Slot) -> &mut Links {
+    &mut table.get_mut(slot).peers
 }
