@@ -40,11 +40,12 @@ impl Words<'_> {
     #[must_use]
     pub fn nearest(&self, nearest: &Nearest) -> String {
         let client = address::text(nearest.client);
-        let opened = format!("opened for {client} {}", times(nearest.openings));
-        let is_open = nearest.openings > 0;
-        if nearest.misses.is_empty() || (is_open && nearest.stage == Stage::NONE) {
-            let nothing = format!("{client} sent nothing but what counted elsewhere, or repeats");
-            return if is_open { opened } else { nothing };
+        let opened = (nearest.openings > 0)
+            .then(|| format!("opened for {client} {}", times(nearest.openings)));
+        if nearest.misses.is_empty() || (opened.is_some() && nearest.stage == Stage::NONE) {
+            return opened.unwrap_or_else(|| {
+                format!("{client} sent nothing but what counted elsewhere, or repeats")
+            });
         }
         let clauses = self.clauses(nearest);
         if nearest.misses.iter().all(|miss| matches!(miss.cause, Cause::NotSigned(_))) {
@@ -59,7 +60,10 @@ impl Words<'_> {
             nearest.of,
             times(nearest.times())
         );
-        if is_open { format!("{opened}, and {failed}") } else { format!("{client} {failed}") }
+        match opened {
+            Some(opened) => format!("{opened}, and {failed}"),
+            None => format!("{client} {failed}"),
+        }
     }
 
     /// Returns the lines of the configuration that decided most often.

@@ -8,11 +8,12 @@ use knock_engine::address;
 use knock_engine::{Counts, DoorId, DoorSequence, Timestamp};
 use serde::Serialize;
 
-use super::findings::Findings;
+use super::findings::{Findings, Row};
 use super::groups::{Group, Kind, Outcome};
 use super::openings::Opening;
 use super::rows::{LineData, PairData, ShapeRow, Tables};
 use crate::explain::Places;
+use crate::session::threads;
 
 /// The most lines of a configuration that a page shows.
 const CONFIG_LINES: usize = 20_000;
@@ -105,16 +106,19 @@ const PARTS: usize = 240;
 
 impl Data {
     pub(super) fn new(found: &Findings<'_>) -> Self {
-        let mut tables = Tables::new(found);
-        let (groups, of_rows) = group_rows(found);
-        let mut pairs = Vec::new();
-        let mut left_out_events = 0_u64;
-        for (row, group) in found.rows.iter().zip(of_rows) {
-            let Some((pair, group)) = found.kept.pair(row.place).zip(group) else { continue };
-            let left_out = pair.left_out.as_ref().map_or(0, |left_out| left_out.count);
-            left_out_events = left_out_events.saturating_add(left_out);
-            pairs.push(tables.pair(pair, row, group));
-        }
+        let rows = || {
+            let mut tables = Tables::new(found);
+            let row = |row: &Row| Some(tables.pair(found.kept.pair(row.place)?, row));
+            let rows: Vec<Option<PairData>> = found.rows.iter().map(row).collect();
+            (rows, tables)
+        };
+        // The groups are those of all pairs, which are fetched from memory.
+        let ((groups, of_rows), (rows, tables)) = threads::both(|| group_rows(found), rows);
+        let rows = rows.into_iter().zip(of_rows);
+        let pairs = rows.filter_map(|(row, group)| Some(row?.in_group(group?)));
+        let pairs: Vec<PairData> = pairs.collect();
+        let left_out = pairs.iter().map(|pair| pair.left_out);
+        let left_out_events = left_out.fold(0, u64::saturating_add);
         let start = found.stretch.from;
         let (before, after) = (found.stretch.before, found.stretch.after);
         let whole = (

@@ -39,13 +39,20 @@ pub(super) struct PairData {
     near_lines: u32,
     /// Packets to ports of no door.
     strays: u64,
-    left_out: u64,
+    pub(super) left_out: u64,
     /// When the first and the last happened of what is left out.
     left_out_times: Option<(i64, i64)>,
     events: Vec<EventRow>,
     /// Attempts and open doors: from, to if it ended, place of what ended it in the verdicts.
     attempts: Vec<SpanRow>,
     leases: Vec<SpanRow>,
+}
+
+impl PairData {
+    /// Returns the same in a group.
+    pub(super) fn in_group(self, group: usize) -> Self {
+        Self { group, ..self }
+    }
 }
 
 type SpanRow = (i64, Option<i64>, usize);
@@ -121,8 +128,8 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Returns the row of a pair, which is in a group.
-    pub(super) fn pair(&mut self, pair: &Pair, row: &Row, group: usize) -> PairData {
+    /// Returns the row of a pair, in the first group: another thread finds out in which.
+    pub(super) fn pair(&mut self, pair: &Pair, row: &Row) -> PairData {
         let Row { place: _, nearest, near, near_lines } = row;
         let found = self.found;
         let start = found.stretch.from;
@@ -130,7 +137,7 @@ impl<'a> Tables<'a> {
         PairData {
             client: address::text(pair.client),
             door: pair.door.index(),
-            group,
+            group: 0,
             openings: nearest.openings,
             attempt_count: nearest.attempts,
             stage: nearest.stage.get(),
