@@ -219,8 +219,8 @@ impl Opened {
     }
 }
 
-/// Returns the number of the attempt that something belongs to, or 0. From 2^32 on, attempts have the same one: nothing as
-/// late is kept one by one.
+/// Returns the number of the attempt that something belongs to, or 0. From 2^32 on, attempts have the same one: a client
+/// needs as many packets to begin them.
 pub(super) fn attempt_of(one: &Explanation) -> u32 {
     one.attempt.map_or(0, |attempt| u32::try_from(attempt.number).unwrap_or(u32::MAX))
 }
